@@ -1,0 +1,213 @@
+//! A flag that can be waited for.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use crate::{
+    sys::sync::{AtomicUsize, Ordering, const_fn},
+    waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue, block_on},
+};
+
+const SET: usize = 1;
+/// The queue may hold somebody. Changes only under the queue's lock; set while somebody is
+/// queued.
+const WAITING: usize = 2;
+
+/// A flag that stays up once it is set, and lets through all who wait for it.
+///
+/// While it is set nobody waits. [`reset`](Self::reset) makes it block again; who waited
+/// when it was set gets through all the same.
+///
+/// # Fairness
+///
+/// All are woken, in the order in which they came.
+///
+/// # Cancel safety
+///
+/// Every wait may be dropped at any time: there is nothing that it could lose or keep from
+/// others.
+///
+/// # Examples
+///
+/// ```
+/// use compio_sync::Event;
+/// use std::sync::Arc;
+///
+/// # compio_runtime::Runtime::new().unwrap().block_on(async {
+/// let stop = Arc::new(Event::new());
+/// let tasks: Vec<_> = (0..3)
+///     .map(|_| {
+///         let stop = stop.clone();
+///         compio_runtime::spawn(async move { stop.wait().await })
+///     })
+///     .collect();
+/// stop.set();
+/// for task in tasks {
+///     task.await.unwrap();
+/// }
+/// assert!(stop.is_set());
+/// # })
+/// ```
+pub struct Event {
+    state: AtomicUsize,
+    queue: WaiterQueue,
+}
+
+impl Event {
+    const_fn! {
+        /// An event that is not set.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { state: AtomicUsize::new(0), queue: WaiterQueue::new() }
+        }
+    }
+
+    /// Sets the flag, and lets all through who wait. Returns whether it was set before.
+    pub fn set(&self) -> bool {
+        // Release: pairs with the acquire of whoever sees it set.
+        let before = self.state.fetch_or(SET, Ordering::Release);
+        if before & WAITING != 0 {
+            self.queue.wake_all(0);
+            self.vacate(&self.queue.lock());
+        }
+        before & SET != 0
+    }
+
+    /// Takes the flag down again. Returns whether it was set.
+    pub fn reset(&self) -> bool {
+        // Acquire: who takes it down sees what was done before it was set.
+        self.state.fetch_and(!SET, Ordering::Acquire) & SET != 0
+    }
+
+    /// Whether the flag is set.
+    pub fn is_set(&self) -> bool {
+        // Acquire: pairs with the release in `set`.
+        self.state.load(Ordering::Acquire) & SET != 0
+    }
+
+    /// Waits until the flag is set.
+    ///
+    /// Cancel safe, see [the type](Self#cancel-safety).
+    ///
+    /// # Panics
+    ///
+    /// The future panics when it is polled after it was ready.
+    pub fn wait(&self) -> EventWait<'_> {
+        EventWait {
+            event: self,
+            done: false,
+            waiter: Waiter::new(),
+        }
+    }
+
+    /// Waits until the flag is set from a plain thread, which is blocked meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// Inside of a compio runtime, whose tasks it would all stop.
+    #[track_caller]
+    pub fn blocking_wait(&self) {
+        block_on(self.wait());
+    }
+
+    /// How many wait in the queue.
+    pub fn waiter_count(&self) -> usize {
+        self.queue.waiter_count()
+    }
+
+    /// Under the lock, after waiters have left.
+    fn vacate(&self, queue: &Locked<'_>) {
+        if queue.is_empty() {
+            // Relaxed: tells that there is nothing.
+            self.state.fetch_and(!WAITING, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("is_set", &self.is_set())
+            .field("waiter_count", &self.waiter_count())
+            .finish()
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Waits until an [`Event`] is set; made by [`Event::wait`].
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct EventWait<'a> {
+        event: &'a Event,
+        done: bool,
+        #[pin]
+        waiter: Waiter,
+    }
+
+    impl PinnedDrop for EventWait<'_> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.waiter.phase() == Phase::Idle {
+                return;
+            }
+            let mut queue = this.event.queue.lock();
+            let left = queue.remove(this.waiter.as_mut()).is_some();
+            if left {
+                this.event.vacate(&queue);
+            }
+            drop(queue);
+            if !left {
+                this.waiter.take_wake();
+            }
+        }
+    }
+}
+
+impl Future for EventWait<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        assert!(!*this.done, "a future was polled after it was ready");
+        let event = *this.event;
+        let over = if this.waiter.phase() == Phase::Idle {
+            event.is_set()
+                || !event
+                    .queue
+                    .add_waiter_if(this.waiter, Place::of(cx.waker()), 0, || {
+                        // Acquire: pairs with the release in `set`.
+                        event
+                            .state
+                            .fetch_update(Ordering::Acquire, Ordering::Acquire, |state| {
+                                (state & SET == 0).then_some(state | WAITING)
+                            })
+                            .is_ok()
+                    })
+        } else {
+            event
+                .queue
+                .poll(this.waiter.as_mut(), cx.waker())
+                .is_ready()
+        };
+        *this.done = over;
+        if over { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl fmt::Debug for EventWait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventWait")
+            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
+}

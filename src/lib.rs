@@ -1,0 +1,17 @@
+#![doc = "x"]
+mod condvar;
+mod event;
+mod mutex;
+mod notify;
+mod permits;
+mod semaphore;
+pub(crate) mod sys;
+mod waiter_queue;
+pub use condvar::{Condvar, CondvarWait, CondvarWaitWhile};
+pub use event::{Event, EventWait};
+pub use mutex::{
+    Lock, LockOwned, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard,
+};
+pub use notify::{Notified, Notify, OwnedNotified};
+pub use semaphore::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+pub use waiter_queue::{Backend, backend, try_backend};

@@ -1,0 +1,328 @@
+//! The lock of a mutex, without data: boundedly unfair.
+//!
+//! A mutex that always hands the lock to the first waiter makes every holder wait
+//! for a task switch once somebody waits (a convoy). One that never does lets a
+//! busy task starve the others. This one lets whoever runs take a free lock, but
+//! counts: a woken waiter is overtaken at most [`OVERTAKES`] times.
+//!
+//! # State
+//!
+//! | bit | meaning |
+//! | --- | --- |
+//! | `LOCKED` | somebody has the lock, or it is kept for the heir |
+//! | `QUEUED` | the queue is not empty |
+//! | `HEIR` | a waiter has been taken out of the queue and woken, and has not come yet |
+//! | `KEPT` | with `LOCKED` and `HEIR`: the lock is the heir's |
+//! | `STARVED` | the first waiter has come in vain once: it gets the lock at the next unlock |
+//! | the rest | how often the heir has been overtaken |
+//!
+//! # Steps
+//!
+//! | who | from | to |
+//! | --- | --- | --- |
+//! | lock | not `LOCKED` | `LOCKED` (whoever waits) |
+//! | lock | `LOCKED` | under the queue's lock: `QUEUED`, last in the queue |
+//! | unlock | `LOCKED` alone | free |
+//! | unlock | `HEIR`, count < `OVERTAKES` | not `LOCKED`, count + 1 |
+//! | unlock | `HEIR`, count = `OVERTAKES` | `KEPT` |
+//! | unlock | `QUEUED`, no `HEIR` | under the queue's lock: the first becomes `HEIR` and is woken; not `LOCKED`, or `KEPT` if `STARVED` |
+//! | heir comes | `KEPT`, or not `LOCKED` | `LOCKED`, no `HEIR`, count 0 |
+//! | heir comes | `LOCKED` by another | under the queue's lock: first in the queue, `QUEUED`, `STARVED`, no `HEIR` |
+//! | heir is dropped | `KEPT` | it has the lock, and unlocks |
+//! | heir is dropped | not `LOCKED`, `QUEUED` | under the queue's lock: the next becomes heir |
+//! | heir is dropped | otherwise | no `HEIR` |
+//!
+//! Invariant `SOMEBODY`: while the queue is not empty there is a holder or an heir,
+//! so somebody will come by who takes care of the first waiter.
+//!
+//! Invariant `QUEUE BIT`: `QUEUED` and the making of an heir out of a waiter change
+//! only under the queue's lock; `QUEUED` is set if and only if the queue is not
+//! empty, whenever that lock is free.
+
+use std::{fmt, pin::Pin, task::Poll, task::Waker};
+
+use crate::{
+    sys::sync::{AtomicUsize, Ordering, const_fn},
+    waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue},
+};
+
+const LOCKED: usize = 1;
+const QUEUED: usize = 2;
+const HEIR: usize = 4;
+const KEPT: usize = 8;
+const STARVED: usize = 16;
+const ONE: usize = 32;
+
+/// How often a woken waiter is overtaken at most.
+pub(crate) const OVERTAKES: usize = 16;
+
+/// What is left of a state when the heir has come or gone.
+const WITHOUT_HEIR: usize = LOCKED | QUEUED | STARVED;
+
+pub(crate) struct RawMutex {
+    state: AtomicUsize,
+    queue: WaiterQueue,
+}
+
+impl RawMutex {
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Self { state: AtomicUsize::new(0), queue: WaiterQueue::new() }
+        }
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        // Relaxed: may be old when it is read.
+        self.state.load(Ordering::Relaxed) & LOCKED != 0
+    }
+
+    pub(crate) fn queue(&self) -> &WaiterQueue {
+        &self.queue
+    }
+
+    #[inline]
+    pub(crate) fn try_lock(&self) -> bool {
+        // Acquire: pairs with the release in `unlock`.
+        self.state
+            .compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+            || self.try_lock_slow()
+    }
+
+    #[cold]
+    fn try_lock_slow(&self) -> bool {
+        self.change(Ordering::Acquire, |state| {
+            (state & LOCKED == 0).then_some(state | LOCKED)
+        })
+        .is_ok()
+    }
+
+    /// Changes the state to what `f` makes of it, as one step. `Err` if `f` does not
+    /// want to. Orderings as on success; every failure is read again.
+    fn change(
+        &self,
+        success: Ordering,
+        f: impl FnMut(usize) -> Option<usize>,
+    ) -> Result<usize, usize> {
+        // Relaxed: only the exchange that succeeds counts.
+        self.state.fetch_update(success, Ordering::Relaxed, f)
+    }
+
+    /// By the holder.
+    #[inline]
+    pub(crate) fn unlock(&self) {
+        // Release: pairs with the acquire of the next holder.
+        if self
+            .state
+            .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)
+            .is_err()
+        {
+            self.unlock_slow();
+        }
+    }
+
+    #[cold]
+    fn unlock_slow(&self) {
+        // Release: as in `unlock`.
+        let done = self.change(Ordering::Release, |state| {
+            debug_assert!(state & (LOCKED | KEPT) == LOCKED, "unlocked by no holder");
+            if state & HEIR != 0 {
+                Some(if state / ONE < OVERTAKES {
+                    (state & !LOCKED) + ONE
+                } else {
+                    state | KEPT
+                })
+            } else if state & QUEUED == 0 {
+                Some(state & !LOCKED)
+            } else {
+                None
+            }
+        });
+        if done.is_err() {
+            self.pass_on(&mut self.queue.lock());
+        }
+    }
+
+    /// By the holder, when somebody waits and there is no heir: makes the first
+    /// waiter the heir. While we hold the lock nobody else can.
+    fn pass_on(&self, queue: &mut Locked<'_>) {
+        let next = match queue.len() {
+            0 => 0,
+            1 => HEIR,
+            _ => HEIR | QUEUED,
+        };
+        // Release: as in `unlock`.
+        let _never_declined = self.change(Ordering::Release, |state| {
+            Some(if state & STARVED != 0 && next != 0 {
+                next | LOCKED | KEPT
+            } else {
+                next
+            })
+        });
+        // After the state says that there is an heir: it may come at once.
+        queue.wake_first();
+    }
+
+    /// By the condition variable, under the queue's lock, after it has moved waiters
+    /// here. If nobody would come by to care for them, wakes the first.
+    pub(crate) fn adopt(&self, queue: &mut Locked<'_>) {
+        let heir = if queue.len() > 1 { HEIR | QUEUED } else { HEIR };
+        // Relaxed: hands over no data; the heir acquires.
+        let before = self.change(Ordering::Relaxed, |state| {
+            Some(
+                state
+                    | if state & (LOCKED | HEIR) == 0 {
+                        heir
+                    } else {
+                        QUEUED
+                    },
+            )
+        });
+        if before.is_ok_and(|state| state & (LOCKED | HEIR) == 0) {
+            queue.wake_first();
+        }
+    }
+
+    /// The next step of a waiter on its way to the lock. When ready, the caller is the
+    /// holder; the note is the one that the waiter came with.
+    pub(crate) fn poll_lock(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<usize> {
+        if waiter.phase() == Phase::Idle {
+            return if self.try_lock() || self.enqueue(waiter, waker) {
+                Poll::Ready(0)
+            } else {
+                Poll::Pending
+            };
+        }
+        match self.queue.poll(waiter.as_mut(), waker) {
+            Poll::Ready(note) if self.inherit() || self.come_in_vain(waiter, waker, note) => {
+                Poll::Ready(note)
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Queues a newcomer. Returns true if it got the lock after all.
+    #[cold]
+    fn enqueue(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
+        waiter.as_mut().settle(Place::of(waker));
+        let mut queue = self.queue.lock();
+        // Acquire: pairs with the release in `unlock`.
+        let before = self.change(Ordering::Acquire, |state| {
+            Some(state | if state & LOCKED == 0 { LOCKED } else { QUEUED })
+        });
+        let got = before.is_ok_and(|state| state & LOCKED == 0);
+        if !got {
+            queue.push_back(waiter, 0);
+        }
+        got
+    }
+
+    /// By the heir, who has come: takes the lock if it may.
+    fn inherit(&self) -> bool {
+        // Acquire: pairs with the release in `unlock`.
+        self.change(Ordering::Acquire, |state| {
+            may_inherit(state).then_some(state & WITHOUT_HEIR | LOCKED)
+        })
+        .is_ok()
+    }
+
+    /// By the heir, who found the lock taken: is the first in the queue again, and
+    /// gets the lock at the next unlock. Returns true if it got it after all.
+    #[cold]
+    fn come_in_vain(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker, note: usize) -> bool {
+        waiter.as_mut().settle(Place::of(waker));
+        let mut queue = self.queue.lock();
+        // Acquire: as in `inherit`.
+        let before = self.change(Ordering::Acquire, |state| {
+            let rest = state & WITHOUT_HEIR | LOCKED;
+            Some(if may_inherit(state) {
+                rest
+            } else {
+                rest | QUEUED | STARVED
+            })
+        });
+        let got = before.is_ok_and(may_inherit);
+        if !got {
+            queue.push_front(waiter, note);
+        }
+        got
+    }
+
+    /// Gives up, wherever the waiter stands. Returns its note unless it was idle.
+    pub(crate) fn abandon(&self, mut waiter: Pin<&mut Waiter>) -> Option<usize> {
+        if waiter.phase() == Phase::Idle {
+            return None;
+        }
+        {
+            let mut queue = self.queue.lock();
+            if let Some(note) = queue.remove(waiter.as_mut()) {
+                if queue.is_empty() {
+                    // Relaxed: hands over no data. SOMEBODY holds for no one now.
+                    self.state.fetch_and(!(QUEUED | STARVED), Ordering::Relaxed);
+                }
+                return Some(note);
+            }
+        }
+        let note = waiter.take_wake();
+        if note.is_some() {
+            self.decline();
+        }
+        note
+    }
+
+    /// By the heir, who will not come.
+    fn decline(&self) {
+        // Acquire: if the lock was kept for us we have it now, and let it go.
+        let before = self.change(Ordering::Acquire, |state| {
+            (state & (LOCKED | QUEUED) != QUEUED).then_some(state & WITHOUT_HEIR)
+        });
+        match before {
+            Ok(state) if state & KEPT != 0 => self.unlock(),
+            Ok(_) => {}
+            Err(_) => self.decline_for_the_next(),
+        }
+    }
+
+    /// The same, when the lock was free and others wait.
+    #[cold]
+    fn decline_for_the_next(&self) {
+        let mut queue = self.queue.lock();
+        let next = match queue.len() {
+            0 => 0,
+            1 => HEIR,
+            _ => HEIR | QUEUED,
+        };
+        // Acquire: as in `decline`.
+        let before = self.change(Ordering::Acquire, |state| {
+            Some(if state & LOCKED == 0 {
+                next
+            } else {
+                state & WITHOUT_HEIR
+            })
+        });
+        match before {
+            Ok(state) if state & LOCKED == 0 => {
+                queue.wake_first();
+            }
+            Ok(state) if state & KEPT != 0 => {
+                drop(queue);
+                self.unlock();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the heir, who has come, may take the lock.
+fn may_inherit(state: usize) -> bool {
+    state & LOCKED == 0 || state & KEPT != 0
+}
+
+impl fmt::Debug for RawMutex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawMutex")
+            .field("locked", &self.is_locked())
+            .field("waiters", &self.queue.waiter_count())
+            .finish()
+    }
+}

@@ -1,0 +1,328 @@
+//! The fair permit core: who gets how many, in which order. No data.
+//!
+//! # State
+//!
+//! One word: the permits that are free, and whether somebody waits.
+//!
+//! | `QUEUED` | free permits | meaning | steps |
+//! | --- | --- | --- | --- |
+//! | no | n | nobody waits | take k <= n: n - k (one compare-exchange); give k: n + k (one add) |
+//! | no | n < k | somebody asks for k | under the lock: `QUEUED` and 0; the n go to the new, first waiter, who still lacks k - n |
+//! | yes | 0 | waiters wait | ask: wait behind them. Give k: k, then `distribute` |
+//! | yes | k | given a moment ago | under the lock: 0, and the first waiters get the k; none left: not `QUEUED`, the rest |
+//!
+//! Invariant: `QUEUED` changes only under the queue's lock, and is set whenever a
+//! waiter is queued. So permits that are given while somebody waits always reach
+//! the first of them, and nobody who comes later gets in between.
+//!
+//! The head of the queue collects permits as they come (its note says how many it
+//! still lacks), so a large request is not starved by small ones. The idea is that
+//! of tokio's `batch_semaphore`.
+
+use std::{fmt, pin::Pin, task::Poll, task::Waker};
+
+use crate::{
+    sys::sync::{AtomicUsize, Ordering, const_fn},
+    waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue},
+};
+
+const QUEUED: usize = 1;
+const ONE: usize = 2;
+
+/// The most permits that can be free at once.
+pub(crate) const MAX: usize = usize::MAX >> 3;
+
+pub(crate) struct Permits {
+    state: AtomicUsize,
+    queue: WaiterQueue,
+}
+
+/// Giving would have made more than [`MAX`] permits; nothing was given.
+#[derive(Debug)]
+pub(crate) struct Overflow;
+
+impl Permits {
+    const_fn! {
+        /// At most `MAX` permits.
+        pub(crate) fn new(permits: usize) -> Self {
+            Self {
+                state: AtomicUsize::new(permits * ONE),
+                queue: WaiterQueue::new(),
+            }
+        }
+    }
+
+    pub(crate) fn available(&self) -> usize {
+        // Relaxed: a number that may be old when it is read.
+        self.state.load(Ordering::Relaxed) / ONE
+    }
+
+    pub(crate) fn waiter_count(&self) -> usize {
+        self.queue.waiter_count()
+    }
+
+    /// Takes `n` permits if they are free and nobody waits. None at all is always
+    /// free.
+    #[inline]
+    pub(crate) fn try_acquire(&self, n: usize) -> bool {
+        if n == 0 {
+            return true;
+        }
+        // Relaxed: the exchange decides.
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            if state & QUEUED != 0 || state / ONE < n {
+                return false;
+            }
+            // Acquire: pairs with the release of whoever gave these permits; what
+            // they did before lies before what we do now.
+            match self.state.compare_exchange_weak(
+                state,
+                state - n * ONE,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Gives `n` permits that had been taken.
+    ///
+    /// # Panics
+    ///
+    /// If more than `MAX` would be free: more were made than there can be.
+    #[inline]
+    pub(crate) fn release(&self, n: usize) {
+        // Release: pairs with the acquire of whoever takes them, in `try_acquire`,
+        // `enqueue` or `distribute`.
+        let before = self.state.fetch_add(n * ONE, Ordering::Release);
+        if before & QUEUED != 0 || before / ONE > MAX - n {
+            self.release_slow(n, before);
+        }
+    }
+
+    /// The end of a permit: `release`, unless it is worth nothing.
+    #[inline]
+    pub(crate) fn give_back(&self, n: usize) {
+        if n > 0 {
+            self.release(n);
+        }
+    }
+
+    #[cold]
+    fn release_slow(&self, n: usize, before: usize) {
+        if before / ONE > MAX - n {
+            // Relaxed: takes back what nobody can have needed.
+            self.state.fetch_sub(n * ONE, Ordering::Relaxed);
+            panic!("a semaphore cannot hold more than {MAX} permits");
+        }
+        self.distribute(&mut self.queue.lock(), 0);
+    }
+
+    /// Makes `n` new permits.
+    pub(crate) fn add(&self, n: usize) -> Result<(), Overflow> {
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            if n > MAX || state / ONE > MAX - n {
+                return Err(Overflow);
+            }
+            // Release: as in `release`.
+            match self.state.compare_exchange_weak(
+                state,
+                state + n * ONE,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break,
+                Err(now) => state = now,
+            }
+        }
+        if state & QUEUED != 0 {
+            self.distribute(&mut self.queue.lock(), 0);
+        }
+        Ok(())
+    }
+
+    /// Takes up to `n` free permits for good, and returns how many. Those that are
+    /// promised to waiters are not free.
+    pub(crate) fn forget(&self, n: usize) -> usize {
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            let free = if state & QUEUED == 0 { state / ONE } else { 0 };
+            let take = free.min(n);
+            if take == 0 {
+                return 0;
+            }
+            // Acquire: as in `try_acquire`: who sees the limit lowered sees what the
+            // last holders did.
+            match self.state.compare_exchange_weak(
+                state,
+                state - take * ONE,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return take,
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Hands what is free, and `pool`, to those who wait, first come first served.
+    fn distribute(&self, queue: &mut Locked<'_>, mut pool: usize) {
+        loop {
+            queue.make_room();
+            // Relaxed: `QUEUED` changes only under the lock that we hold.
+            if self.state.load(Ordering::Relaxed) & QUEUED == 0 {
+                if pool > 0 {
+                    // Nobody waits any more. Release: passes on what we acquired.
+                    self.state.fetch_add(pool * ONE, Ordering::Release);
+                }
+                return;
+            }
+            // Acquire: pairs with the release of those who gave; the waiters get it
+            // through their phase.
+            pool += self.state.swap(QUEUED, Ordering::Acquire) / ONE;
+            match queue.first() {
+                Some(lacks) if lacks <= pool => {
+                    pool -= lacks;
+                    queue.wake_first();
+                }
+                Some(lacks) => {
+                    queue.note_first(lacks - pool);
+                    return;
+                }
+                None => {
+                    // One step: permits may be given at any time. Adds the pool and
+                    // takes `QUEUED` off. Release: as above.
+                    self.state
+                        .fetch_add((pool * ONE).wrapping_sub(QUEUED), Ordering::Release);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Under the lock, after a waiter has gone who had collected `had` permits.
+    fn left(&self, queue: &mut Locked<'_>, had: usize) {
+        if had > 0 || queue.is_empty() {
+            self.distribute(queue, had);
+        }
+    }
+}
+
+impl fmt::Debug for Permits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permits")
+            .field("available", &self.available())
+            .field("waiters", &self.waiter_count())
+            .finish()
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A request for permits, on its way from asking to having.
+    ///
+    /// | stage | waiter | dropping (`abandon`) |
+    /// | --- | --- | --- |
+    /// | new | idle | does nothing |
+    /// | waiting | queued | leaves the queue, hands on what it had collected |
+    /// | granted | posted, woken, counted | gives all `n` back |
+    /// | done | idle | does nothing: the permits are the caller's |
+    pub(crate) struct Request {
+        n: usize,
+        done: bool,
+        #[pin]
+        waiter: Waiter,
+    }
+}
+
+impl Request {
+    const_fn! {
+        pub(crate) fn new(n: usize) -> Self {
+            Self { n, done: false, waiter: Waiter::new() }
+        }
+    }
+
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+
+    /// How a future that consists of this request shows itself.
+    pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("permits", &self.n)
+            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
+
+    /// # Panics
+    ///
+    /// When polled after it was ready.
+    pub(crate) fn poll(self: Pin<&mut Self>, permits: &Permits, waker: &Waker) -> Poll<()> {
+        let mut this = self.project();
+        assert!(!*this.done, "a future was polled after it was ready");
+        let ready = match this.waiter.phase() {
+            Phase::Idle => {
+                permits.try_acquire(*this.n) || enqueue(permits, this.waiter, *this.n, waker)
+            }
+            _ => permits.queue.poll(this.waiter.as_mut(), waker).is_ready(),
+        };
+        *this.done = ready;
+        if ready {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Gives up, wherever the request stands. To be called when its future is dropped.
+    pub(crate) fn abandon(self: Pin<&mut Self>, permits: &Permits) {
+        let mut this = self.project();
+        if this.waiter.phase() == Phase::Idle {
+            return;
+        }
+        {
+            let mut queue = permits.queue.lock();
+            if let Some(lacks) = queue.remove(this.waiter.as_mut()) {
+                permits.left(&mut queue, *this.n - lacks);
+                return;
+            }
+        }
+        if this.waiter.take_wake().is_some() {
+            permits.release(*this.n);
+        }
+    }
+}
+
+/// Returns whether the permits were got after all, and waits for them otherwise.
+#[cold]
+fn enqueue(permits: &Permits, mut waiter: Pin<&mut Waiter>, n: usize, waker: &Waker) -> bool {
+    waiter.as_mut().settle(Place::of(waker));
+    let mut queue = permits.queue.lock();
+    // Relaxed: the exchange decides.
+    let mut state = permits.state.load(Ordering::Relaxed);
+    let lacks = loop {
+        if state & QUEUED != 0 {
+            break n;
+        }
+        let free = state / ONE;
+        let (next, lacks) = match free.checked_sub(n) {
+            Some(rest) => (rest * ONE, 0),
+            None => (QUEUED, n - free),
+        };
+        // Acquire: as in `try_acquire`, for the permits we get or collect.
+        match permits
+            .state
+            .compare_exchange_weak(state, next, Ordering::Acquire, Ordering::Relaxed)
+        {
+            Ok(_) if lacks == 0 => return true,
+            Ok(_) => break lacks,
+            Err(now) => state = now,
+        }
+    };
+    queue.push_back(waiter, lacks);
+    false
+}

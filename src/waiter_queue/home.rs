@@ -1,0 +1,423 @@
+//! Home: the runtime that a waiter was last polled on, and its mailbox.
+//!
+//! A wake for another thread's runtime is posted: the waiter itself moves from
+//! its queue into the mailbox of its home, so nothing is allocated, and the
+//! home is rung at most once for all that lies there. The home then wakes its
+//! own tasks on its own thread, where a wake is a push to a local list.
+//!
+//! # Status of a mailbox
+//!
+//! | status | meaning | goes to |
+//! | --- | --- | --- |
+//! | `Awake` | the runtime will look without being rung | `Asleep` when it finds nothing (left) |
+//! | `Asleep` | whoever posts next rings | `Awake` by that poster |
+//! | `Closed` | the runtime is gone or going; nothing is posted any more | nothing |
+//!
+//! All of it happens under the mailbox's lock, which is only ever held for a few
+//! pointer writes and under which no waker is called, cloned or dropped.
+//! Locks nest in one direction: a queue's, then a mailbox's.
+
+use std::{
+    mem::ManuallyDrop,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    ptr::NonNull,
+    sync::OnceLock,
+    task::Waker,
+};
+
+use super::{
+    Doorbell,
+    list::List,
+    runtime::{self, ThreadToken},
+    waiter::{Phase, Waiter},
+};
+use crate::sys::sync::{Arc, AtomicUsize, Lock, LockGuard, Ordering};
+
+/// How many wakers are called between two looks at a locked list.
+#[cfg(not(loom))]
+pub(super) const BATCH: usize = 32;
+/// Small, so that the model sees more than one batch.
+#[cfg(loom)]
+pub(super) const BATCH: usize = 2;
+
+/// How many wakers not known to be compio's may be called straight from other
+/// threads before their tasks have run. Each may take one of the 64 places that
+/// compio 0.19 keeps for such wakes, so this many can never fill them.
+const DIRECT_LIMIT: usize = 32;
+
+/// What is known about a waker, and so how it may be called from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// A compio task's. Called from another thread it may wait for the runtime
+    /// to make room: it goes through the mailbox.
+    Task,
+    /// That of a future in `Runtime::block_on`. Never waits: called directly.
+    Driver,
+    /// Anything else, such as a combinator's in a compio task, or that of
+    /// another executor which blocks this thread inside a compio task. Up to
+    /// `DIRECT_LIMIT` are called directly, since such an executor does not look
+    /// into compio's mailbox; the others go through the mailbox.
+    Foreign,
+}
+
+/// Where a waiter was last polled.
+pub(super) struct Address {
+    pub(super) home: Option<Arc<Home>>,
+    pub(super) route: Route,
+}
+
+impl Address {
+    pub(super) const NOWHERE: Self = Self {
+        home: None,
+        route: Route::Foreign,
+    };
+
+    /// Whether a waiter with this address may keep it when it is polled here.
+    pub(super) fn is_current(&self) -> bool {
+        self.home.as_ref().is_none_or(|home| home.is_here())
+    }
+}
+
+/// Who wants to be woken, and where.
+pub(crate) struct Place {
+    pub(super) waker: Option<Waker>,
+    pub(super) address: Address,
+}
+
+impl Place {
+    /// The place of whoever is being polled. Clones the waker, so call it
+    /// without a lock.
+    pub(crate) fn of(waker: &Waker) -> Self {
+        let home = runtime::current();
+        let route = home
+            .as_ref()
+            .map_or(Route::Foreign, |home| home.route(waker));
+        Self {
+            waker: Some(waker.clone()),
+            address: Address { home, route },
+        }
+    }
+
+    /// No place yet: a waiter that keeps its turn before it is first polled.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            waker: None,
+            address: Address::NOWHERE,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Awake,
+    Asleep,
+    Closed,
+}
+
+struct Mail {
+    list: List,
+    status: Status,
+}
+
+/// One runtime, as those see it who wake its tasks.
+pub(super) struct Home {
+    /// Its thread: a runtime never leaves the one it was made on.
+    thread: ThreadToken,
+    /// The waker of its driver, which is alive as long as this is: nothing else
+    /// has the same address.
+    driver: Waker,
+    mail: Lock<Mail>,
+    /// Waiters in phase `Counted`.
+    counted: AtomicUsize,
+    bell: OnceLock<Box<dyn Doorbell>>,
+}
+
+impl Home {
+    pub(super) fn new(thread: ThreadToken, driver: Waker) -> Self {
+        Self {
+            thread,
+            driver,
+            mail: Lock::new(Mail {
+                list: List::new(),
+                status: Status::Awake,
+            }),
+            counted: AtomicUsize::new(0),
+            bell: OnceLock::new(),
+        }
+    }
+
+    /// Hangs up the doorbell, once, before anybody can have been told to ring.
+    pub(super) fn hang(&self, bell: Box<dyn Doorbell>) {
+        assert!(self.bell.set(bell).is_ok(), "a home has one doorbell");
+    }
+
+    pub(super) fn bell(&self) -> Option<&dyn Doorbell> {
+        self.bell.get().map(AsRef::as_ref)
+    }
+
+    /// Whether this is the runtime with that driver.
+    pub(super) fn is_driven_by(&self, driver: &Waker) -> bool {
+        std::ptr::eq(self.driver.data(), driver.data())
+    }
+
+    pub(super) fn is_here(&self) -> bool {
+        self.thread == ThreadToken::here()
+    }
+
+    fn route(&self, waker: &Waker) -> Route {
+        if std::ptr::eq(waker.vtable(), self.driver.vtable()) {
+            Route::Driver
+        } else if runtime::is_task_waker(waker) {
+            Route::Task
+        } else {
+            Route::Foreign
+        }
+    }
+
+    /// Whether one more waker may be called directly from another thread. If so
+    /// its waiter becomes `Counted`.
+    pub(super) fn admit_direct(&self) -> bool {
+        // Relaxed: a bound, which guards no data. The add is undone by `collect`
+        // or `uncount`.
+        if self.counted.fetch_add(1, Ordering::Relaxed) < DIRECT_LIMIT {
+            return true;
+        }
+        self.counted.fetch_sub(1, Ordering::Relaxed);
+        false
+    }
+
+    pub(super) fn uncount(&self) {
+        // Relaxed: as in `admit_direct`.
+        self.counted.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// By the owner of a waiter that is posted here or counted: takes it out of
+    /// the mailbox, or tells that the directly called waker has done its work.
+    pub(super) fn collect(&self, waiter: Pin<&mut Waiter>) {
+        if waiter.phase() == Phase::Counted {
+            self.uncount();
+            // If another executor blocks this thread, the drain task does not
+            // run: what did not fit into the limit waits for us.
+            if self.is_here() {
+                self.empty_once();
+            }
+            return;
+        }
+        let mut mail = self.mail.lock();
+        let mut waker = None;
+        if waiter.phase() == Phase::Posted {
+            // SAFETY: `Posted` under the mailbox's lock: linked here (MEMBER), and
+            // the waker is ours (PHASE).
+            unsafe {
+                mail.list.remove(NonNull::from(&*waiter));
+                waker = waiter.waker.with_mut(|waker| (*waker).take());
+            }
+            waiter.set_phase(Phase::Woken);
+        }
+        drop(mail);
+        drop(waker);
+    }
+
+    /// Wakes what lies in the mailbox, on this runtime's thread. Returns whether
+    /// more has come meanwhile; if not, the next poster rings.
+    pub(super) fn drain(&self) -> bool {
+        let mut left = None;
+        loop {
+            let mut wakers = Wakers::new();
+            let mut mail = self.mail.lock();
+            let left = left.get_or_insert_with(|| mail.list.len());
+            while *left > 0
+                && wakers.has_room()
+                && let Some(waker) = mail.pop()
+            {
+                *left -= 1;
+                wakers.extend(waker);
+            }
+            let empty = mail.list.is_empty();
+            if empty && mail.status == Status::Awake {
+                mail.status = Status::Asleep;
+            }
+            drop(mail);
+            wakers.wake();
+            if empty {
+                return false;
+            }
+            if *left == 0 {
+                return true;
+            }
+        }
+    }
+
+    /// Wakes what lies in the mailbox now, and leaves the status alone.
+    fn empty_once(&self) {
+        let mut left = self.mail.lock().list.len();
+        while left > 0 {
+            let mut wakers = Wakers::new();
+            let mut mail = self.mail.lock();
+            while left > 0 && wakers.has_room() {
+                left -= 1;
+                wakers.extend(mail.pop().flatten());
+            }
+            drop(mail);
+            wakers.wake();
+        }
+    }
+
+    /// The runtime drops its tasks. What still lies here is woken on the spot;
+    /// from now on wakers are called directly, those of the dropped tasks in
+    /// vain.
+    pub(super) fn close(&self) {
+        self.mail.lock().status = Status::Closed;
+        self.empty_once();
+    }
+
+    /// Rings, after `Outbox::send` has said that it is needed.
+    pub(super) fn ring(&self) {
+        if let Some(bell) = self.bell() {
+            bell.ring();
+        }
+    }
+}
+
+impl std::fmt::Debug for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mail = self.mail.lock();
+        f.debug_struct("Home")
+            .field("status", &mail.status)
+            .field("posted", &mail.list.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Mail {
+    /// Takes the first waiter out and hands out its waker.
+    fn pop(&mut self) -> Option<Option<Waker>> {
+        let waiter = self.list.first()?;
+        // SAFETY: MEMBER: linked here, under our lock; PHASE: posted, so the waker
+        // is ours until the phase is set.
+        unsafe {
+            self.list.remove(waiter);
+            let waiter = waiter.as_ref();
+            let waker = waiter.waker.with_mut(|waker| (*waker).take());
+            waiter.set_phase(Phase::Woken);
+            Some(waker)
+        }
+    }
+}
+
+/// A mailbox held open by a notifier, so that a run of waiters with the same home
+/// costs one lock.
+///
+/// Invariant `OUTBOX`: the guard never outlives the home it was got from.
+pub(super) struct Outbox {
+    /// Dropped before `home`, in `send`. Borrows from `home`, which does not move.
+    mail: ManuallyDrop<LockGuard<'static, Mail>>,
+    home: Arc<Home>,
+    posted: bool,
+}
+
+impl Outbox {
+    pub(super) fn open(home: &Arc<Home>) -> Self {
+        let home = Arc::clone(home);
+        let mail = home.mail.lock();
+        // SAFETY: OUTBOX: the lock lives in `home`, which we own a share of and
+        // which is let go of after the guard.
+        let mail =
+            unsafe { std::mem::transmute::<LockGuard<'_, Mail>, LockGuard<'static, Mail>>(mail) };
+        Self {
+            mail: ManuallyDrop::new(mail),
+            home,
+            posted: false,
+        }
+    }
+
+    pub(super) fn is_for(&self, home: &Arc<Home>) -> bool {
+        Arc::ptr_eq(&self.home, home)
+    }
+
+    /// Posts `waiter`, unless the home is closed.
+    ///
+    /// # Safety
+    ///
+    /// PHASE: the waiter has just left a queue whose lock the caller holds, and its
+    /// home is the one of this outbox.
+    pub(super) unsafe fn post(&mut self, waiter: NonNull<Waiter>) -> bool {
+        if self.mail.status == Status::Closed {
+            return false;
+        }
+        // SAFETY: it left its queue, so it is in no list; its owner takes it out
+        // under the mailbox's lock before it lets go of it (MEMBER).
+        unsafe {
+            self.mail.list.push_back(waiter);
+            waiter.as_ref().set_phase(Phase::Posted);
+        }
+        self.posted = true;
+        true
+    }
+
+    /// Closes the outbox, and returns the home if it has to be rung: without any
+    /// lock held.
+    #[must_use]
+    pub(super) fn send(mut self) -> Option<Arc<Home>> {
+        let ring = self.posted && self.mail.status == Status::Asleep;
+        if ring {
+            self.mail.status = Status::Awake;
+        }
+        // SAFETY: OUTBOX: dropped once, here, before the home.
+        unsafe { ManuallyDrop::drop(&mut self.mail) };
+        ring.then_some(self.home)
+    }
+}
+
+/// Wakers taken out under a lock, to be called after it.
+pub(super) struct Wakers {
+    wakers: [std::mem::MaybeUninit<Waker>; BATCH],
+    len: usize,
+}
+
+impl Wakers {
+    pub(super) fn new() -> Self {
+        Self {
+            wakers: [const { std::mem::MaybeUninit::uninit() }; BATCH],
+            len: 0,
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.len < BATCH
+    }
+
+    pub(super) fn extend(&mut self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            self.wakers[self.len].write(waker);
+            self.len += 1;
+        }
+    }
+
+    /// Calls them all. A panic of one is its own affair: the panic hook has
+    /// reported it, and neither the others nor the notifier pay for it.
+    pub(super) fn wake(&mut self) {
+        let len = std::mem::take(&mut self.len);
+        for waker in &mut self.wakers[..len] {
+            // SAFETY: the first `len` were written, and each is read once.
+            let waker = unsafe { waker.assume_init_read() };
+            contain(|| waker.wake());
+        }
+    }
+}
+
+impl Drop for Wakers {
+    fn drop(&mut self) {
+        debug_assert_eq!(self.len, 0, "a woken waiter's waker was not called");
+        self.wake();
+    }
+}
+
+/// Runs what may be foreign code, and stops a panic of it here.
+pub(super) fn contain(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        // Its drop may panic again.
+        std::mem::forget(payload);
+    }
+}

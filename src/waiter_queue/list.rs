@@ -1,0 +1,144 @@
+//! The intrusive list that a queue and a mailbox are made of.
+//!
+//! A circle of waiters that is entered through its last one: one word, first
+//! in and first out, and every operation touches at most three waiters,
+//! however many there are.
+
+use std::ptr::NonNull;
+
+use super::waiter::Waiter;
+
+/// The neighbours of a waiter in the list that it is in. Null when in none.
+pub(super) struct Links {
+    next: *const Waiter,
+    prev: *const Waiter,
+}
+
+impl Links {
+    pub(super) const fn new() -> Self {
+        Self {
+            next: std::ptr::null(),
+            prev: std::ptr::null(),
+        }
+    }
+}
+
+/// A list of waiters, guarded by the lock of whoever holds it.
+///
+/// Invariant `MEMBER`: a waiter in a list is pinned and stays valid until it
+/// has been taken out again, and its links are touched only under the lock that
+/// guards this list. Whoever links a waiter promises this; a waiter's owner
+/// keeps it by taking the waiter out before it lets go of its memory.
+pub(super) struct List {
+    /// The last waiter; its `next` is the first.
+    tail: *const Waiter,
+    len: u32,
+    /// How often all waiters of this queue have been woken.
+    pub(super) round: u32,
+}
+
+// SAFETY: the list only holds pointers to waiters, which are `Send` and `Sync`
+// themselves, and MEMBER puts every access under one lock.
+unsafe impl Send for List {}
+
+impl List {
+    pub(super) const fn new() -> Self {
+        Self {
+            tail: std::ptr::null(),
+            len: 0,
+            round: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tail.is_null()
+    }
+
+    pub(super) fn first(&self) -> Option<NonNull<Waiter>> {
+        let tail = NonNull::new(self.tail.cast_mut())?;
+        // SAFETY: MEMBER: the tail is linked, so it is valid and ours to read.
+        NonNull::new(unsafe { links(tail.as_ptr(), |l| (*l).next) }.cast_mut())
+    }
+
+    pub(super) fn last(&self) -> Option<NonNull<Waiter>> {
+        NonNull::new(self.tail.cast_mut())
+    }
+
+    /// Links `waiter` behind all others.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in no list, and from now on the caller keeps MEMBER for it.
+    pub(super) unsafe fn push_back(&mut self, waiter: NonNull<Waiter>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.insert(waiter) };
+        self.tail = waiter.as_ptr();
+    }
+
+    /// Links `waiter` before all others.
+    ///
+    /// # Safety
+    ///
+    /// As for `push_back`.
+    pub(super) unsafe fn push_front(&mut self, waiter: NonNull<Waiter>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.insert(waiter) };
+        if self.tail.is_null() {
+            self.tail = waiter.as_ptr();
+        }
+    }
+
+    /// Puts `waiter` between the last and the first; the caller decides which
+    /// of the two it becomes.
+    unsafe fn insert(&mut self, waiter: NonNull<Waiter>) {
+        self.len = self.len.checked_add(1).expect("more than 2^32 waiters");
+        let new = waiter.as_ptr().cast_const();
+        // SAFETY: MEMBER for the linked ones, the caller's promise for the new one.
+        unsafe {
+            let (prev, next) = if self.tail.is_null() {
+                (new, new)
+            } else {
+                (self.tail, links(self.tail, |l| (*l).next))
+            };
+            links(new, |l| *l = Links { next, prev });
+            links(prev, |l| (*l).next = new);
+            links(next, |l| (*l).prev = new);
+        }
+    }
+
+    /// Takes `waiter` out.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in this list.
+    pub(super) unsafe fn remove(&mut self, waiter: NonNull<Waiter>) {
+        let old = waiter.as_ptr().cast_const();
+        // SAFETY: MEMBER: the waiter and its neighbours are linked here.
+        unsafe {
+            let (prev, next) = links(old, |l| ((*l).prev, (*l).next));
+            if next == old {
+                self.tail = std::ptr::null();
+            } else {
+                links(prev, |l| (*l).next = next);
+                links(next, |l| (*l).prev = prev);
+                if self.tail == old {
+                    self.tail = prev;
+                }
+            }
+            links(old, |l| *l = Links::new());
+        }
+        self.len -= 1;
+    }
+}
+
+/// # Safety
+///
+/// `waiter` is valid and its links are the caller's to touch (MEMBER).
+unsafe fn links<R>(waiter: *const Waiter, f: impl FnOnce(*mut Links) -> R) -> R {
+    // SAFETY: the caller's promise.
+    unsafe { &*waiter }.links.with_mut(f)
+}

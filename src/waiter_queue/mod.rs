@@ -1,0 +1,70 @@
+//! Who waits, in which order, and how a wake-up travels.
+//!
+//! [`WaiterQueue`] alone decides the order; it is the same code everywhere. A
+//! wake-up then travels one of two ways: on the waiter's own thread, or for no
+//! runtime at all, its waker is called; for another thread's runtime the waiter
+//! is posted to its [`Home`](home::Home), whose [`Doorbell`] is rung if need be.
+//!
+//! Three invariants carry the unsafe code of this layer, and its comments cite
+//! them: `MEMBER` (see [`list`]), `PHASE` (see [`waiter`]), `OUTBOX` (see
+//! [`home`]).
+
+mod batch;
+mod blocking;
+mod generic;
+mod home;
+mod list;
+mod queue;
+mod runtime;
+mod waiter;
+
+pub use self::runtime::{backend, try_backend};
+pub(crate) use self::{
+    blocking::block_on,
+    home::Place,
+    queue::{Locked, WaiterQueue},
+    waiter::{Phase, Waiter},
+};
+
+/// How wake-ups from other threads reach a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backend {
+    /// A futex wait armed on the runtime's own io_uring is completed.
+    Futex,
+    /// A packet is posted to the runtime's own completion port.
+    Iocp,
+    /// A task of the runtime is woken through compio's own waker.
+    Generic,
+}
+
+impl std::fmt::Display for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Futex => "futex",
+            Self::Iocp => "iocp",
+            Self::Generic => "generic",
+        })
+    }
+}
+
+/// What the mailbox of a runtime asks of the platform.
+///
+/// - `install` makes the doorbell and the task that answers it, and returns at
+///   once. The task holds the `Keeper`: when the runtime drops its tasks, the
+///   home is closed.
+/// - The task drains the mailbox once without being rung. After each drain that
+///   found the mailbox empty, a ring that begins later leads to another drain, on
+///   the runtime's thread, as soon as the runtime looks for events.
+/// - `ring` is called from any thread, without locks, at most once between two
+///   drains. It does not wait for the runtime's thread (`generic` says when it
+///   cannot keep that), does nothing once the runtime is gone, and never panics.
+trait Doorbell: Send + Sync {
+    fn backend(&self) -> Backend;
+    fn ring(&self);
+}
+
+/// Picks the doorbell of a runtime: the best that this very runtime supports.
+fn install(runtime: &compio_runtime::Runtime, keeper: runtime::Keeper) {
+    generic::install(runtime, keeper);
+}

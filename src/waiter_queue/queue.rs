@@ -1,0 +1,320 @@
+//! The queue: first come, first served, and the operations on it.
+
+use std::{
+    mem::ManuallyDrop,
+    pin::Pin,
+    ptr::NonNull,
+    task::{Poll, Waker},
+};
+
+use super::{
+    batch::Batch,
+    home::Place,
+    list::List,
+    waiter::{Phase, Waiter},
+};
+use crate::sys::sync::{Lock, LockGuard, const_fn};
+
+/// Waiters in the order in which they came.
+///
+/// Whoever changes what they wait for does it under [`lock`](Self::lock), or looks
+/// after the change whether somebody waits; then no wake-up is lost.
+pub(crate) struct WaiterQueue {
+    list: Lock<List>,
+}
+
+impl WaiterQueue {
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Self { list: Lock::new(List::new()) }
+        }
+    }
+
+    /// Locks the queue. Wake-ups handed out meanwhile are delivered when it is
+    /// unlocked again.
+    #[inline]
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked {
+            queue: self,
+            list: ManuallyDrop::new(self.list.lock()),
+            batch: Batch::new(),
+        }
+    }
+
+    /// How many wait.
+    pub(crate) fn waiter_count(&self) -> usize {
+        self.list.lock().len()
+    }
+
+    /// Queues `waiter`, unless `ready` says under the lock that there is nothing to
+    /// wait for. Returns whether it was queued. Whoever makes `ready` true before
+    /// it wakes will find the waiter.
+    pub(crate) fn add_waiter_if(
+        &self,
+        mut waiter: Pin<&mut Waiter>,
+        place: Place,
+        note: usize,
+        wait: impl FnOnce() -> bool,
+    ) -> bool {
+        waiter.as_mut().settle(place);
+        let mut queue = self.lock();
+        let wait = wait();
+        if wait {
+            queue.push_back(waiter, note);
+        }
+        wait
+    }
+
+    /// Wakes all that wait now; who comes meanwhile is not meant.
+    pub(crate) fn wake_all(&self, note: usize) {
+        let mut queue = self.lock();
+        let round = queue.new_round();
+        while queue.first_is_before(round) {
+            queue.make_room();
+            if queue.first_is_before(round) {
+                queue.note_first(note);
+                queue.wake_first();
+            }
+        }
+    }
+
+    /// The next step of a waiter: its wake-up, or a note of where it is to go.
+    pub(crate) fn poll(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<usize> {
+        loop {
+            if let Some(note) = waiter.as_mut().take_wake() {
+                return Poll::Ready(note);
+            }
+            if self.refresh(waiter.as_mut(), waker) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Sees to it that `waker` is the one called for a waiter of this queue.
+    /// Returns false if it is not in this queue any more.
+    pub(crate) fn refresh(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
+        let waiter = waiter.into_ref();
+        let is_current = || {
+            // SAFETY: PHASE: queued here, and the caller holds the lock.
+            unsafe {
+                waiter
+                    .waker
+                    .with(|w| (*w).as_ref().is_some_and(|w| w.will_wake(waker)))
+                    && waiter.address.with(|address| (*address).is_current())
+            }
+        };
+        let list = self.list.lock();
+        if !waiter.is_in(self) {
+            return false;
+        }
+        if is_current() {
+            return true;
+        }
+        // A waker is cloned and dropped outside of the lock.
+        drop(list);
+        let place = Place::of(waker);
+        let list = self.list.lock();
+        if !waiter.is_in(self) {
+            return false;
+        }
+        // SAFETY: PHASE and ADDRESS: queued here, under the lock, by the owner.
+        let old = unsafe {
+            (
+                waiter
+                    .waker
+                    .with_mut(|waker| std::mem::replace(&mut *waker, place.waker)),
+                waiter
+                    .address
+                    .with_mut(|address| std::mem::replace(&mut *address, place.address)),
+            )
+        };
+        drop(list);
+        drop(old);
+        true
+    }
+}
+
+/// A locked queue, and the wake-ups to be delivered after it is unlocked.
+pub(crate) struct Locked<'a> {
+    queue: &'a WaiterQueue,
+    list: ManuallyDrop<LockGuard<'a, List>>,
+    batch: Batch,
+}
+
+impl Locked<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Queues `waiter` behind all others.
+    pub(crate) fn push_back(&mut self, waiter: Pin<&mut Waiter>, note: usize) {
+        let waiter = self.enrol(waiter, note);
+        // SAFETY: idle, so in no list; pinned, and taken out again before it is
+        // dropped, or its drop aborts (MEMBER).
+        unsafe { self.list.push_back(waiter) };
+    }
+
+    /// Queues `waiter` before all others.
+    pub(crate) fn push_front(&mut self, waiter: Pin<&mut Waiter>, note: usize) {
+        let waiter = self.enrol(waiter, note);
+        // SAFETY: as in `push_back`.
+        unsafe { self.list.push_front(waiter) };
+    }
+
+    fn enrol(&mut self, waiter: Pin<&mut Waiter>, note: usize) -> NonNull<Waiter> {
+        assert_eq!(waiter.phase(), Phase::Idle, "a waiter is queued twice");
+        // SAFETY: PHASE: idle, and the caller is the owner.
+        unsafe {
+            waiter.set_note(note);
+            waiter.set_round(self.list.round);
+        }
+        waiter.set_queue(self.queue);
+        waiter.set_phase(Phase::Queued);
+        waiter.ptr()
+    }
+
+    /// Takes `waiter` out of the queue and returns its note. `None` if it is not here
+    /// any more: it has been woken, or moved to another queue.
+    pub(crate) fn remove(&mut self, waiter: Pin<&mut Waiter>) -> Option<usize> {
+        if !waiter.is_in(self.queue) {
+            return None;
+        }
+        // SAFETY: PHASE and MEMBER: queued here, under the lock.
+        let note = unsafe {
+            self.list.remove(NonNull::from(&*waiter));
+            waiter.note()
+        };
+        waiter.set_phase(Phase::Idle);
+        Some(note)
+    }
+
+    /// The note of the first waiter.
+    pub(crate) fn first(&self) -> Option<usize> {
+        // SAFETY: PHASE and MEMBER: queued here, under the lock.
+        self.list
+            .first()
+            .map(|waiter| unsafe { waiter.as_ref().note() })
+    }
+
+    /// Changes the note of the first waiter. Returns false if there is none.
+    pub(crate) fn note_first(&mut self, note: usize) -> bool {
+        // SAFETY: as in `first`.
+        self.list
+            .first()
+            .map(|waiter| unsafe { waiter.as_ref().set_note(note) })
+            .is_some()
+    }
+
+    /// Wakes the first waiter. Returns false if there is none. In a loop,
+    /// [`make_room`](Self::make_room) before it.
+    pub(crate) fn wake_first(&mut self) -> bool {
+        self.list.first().map(|waiter| self.wake(waiter)).is_some()
+    }
+
+    /// Wakes the last waiter, likewise, and leaves `note` to it.
+    pub(crate) fn wake_last(&mut self, note: usize) -> bool {
+        let Some(waiter) = self.list.last() else {
+            return false;
+        };
+        // SAFETY: as in `first`.
+        unsafe { waiter.as_ref().set_note(note) };
+        self.wake(waiter);
+        true
+    }
+
+    fn wake(&mut self, waiter: NonNull<Waiter>) {
+        assert!(
+            self.batch.has_room(),
+            "wake-ups are handed out without making room"
+        );
+        // SAFETY: PHASE and MEMBER: queued here, under the lock; not touched after
+        // it has been handed over.
+        unsafe {
+            self.list.remove(waiter);
+            self.batch.hand(waiter);
+        }
+    }
+
+    /// Moves the first waiter to the end of another queue, with its note. Returns false if
+    /// there is none.
+    pub(crate) fn move_first(&mut self, to: &mut Locked<'_>) -> bool {
+        let Some(waiter) = self.list.first() else {
+            return false;
+        };
+        // SAFETY: PHASE and MEMBER: queued here; both locks are held.
+        unsafe {
+            self.list.remove(waiter);
+            let shared = waiter.as_ref();
+            shared.set_round(to.list.round);
+            shared.set_queue(to.queue);
+            to.list.push_back(waiter);
+        }
+        true
+    }
+
+    /// Begins a new round: who comes from now on does not belong to the ones before.
+    pub(crate) fn new_round(&mut self) -> u32 {
+        self.list.round = self.list.round.wrapping_add(1);
+        self.list.round
+    }
+
+    /// Whether the first waiter came before that round began.
+    pub(crate) fn first_is_before(&self, round: u32) -> bool {
+        self.list.first().is_some_and(|waiter| {
+            // SAFETY: PHASE and MEMBER: queued here, under the lock.
+            let came = unsafe { waiter.as_ref().round() };
+            // A round wakes all before it, so no more than two are here at once.
+            came != round && round.wrapping_sub(came) < u32::MAX / 2
+        })
+    }
+
+    /// If the wake-ups handed out have no room for another, unlocks the queue,
+    /// delivers them, and locks it again. What was known about the queue may not
+    /// hold any more then.
+    pub(crate) fn make_room(&mut self) {
+        if !self.batch.has_room() {
+            self.unlock();
+            self.list = ManuallyDrop::new(self.queue.list.lock());
+        }
+    }
+
+    /// Unlocks, and leaves it to the caller when to deliver: by a drop, without locks.
+    #[must_use = "dropping the wake-ups delivers them"]
+    pub(crate) fn unlock_quietly(self) -> Wakeups {
+        let mut this = ManuallyDrop::new(self);
+        this.batch.close();
+        // SAFETY: `this` is not dropped, so each of the two is used up once, here.
+        unsafe {
+            ManuallyDrop::drop(&mut this.list);
+            Wakeups(std::ptr::read(&this.batch))
+        }
+    }
+
+    /// Unlocks and delivers. Afterwards `list` has to be written or forgotten.
+    fn unlock(&mut self) {
+        self.batch.close();
+        // SAFETY: the callers use `list` no more, or replace it first.
+        unsafe { ManuallyDrop::drop(&mut self.list) };
+        self.batch.deliver();
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.unlock();
+    }
+}
+
+/// Wake-ups of a queue that is unlocked already.
+pub(crate) struct Wakeups(Batch);
+
+impl Drop for Wakeups {
+    fn drop(&mut self) {
+        self.0.deliver();
+    }
+}

@@ -1,0 +1,151 @@
+//! Which home the current thread is at.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+    task::{RawWakerVTable, Waker},
+};
+
+use compio_runtime::Runtime;
+
+use super::{Backend, home::Home, install};
+use crate::sys::sync::Arc;
+
+/// Names a thread; never used again after the thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ThreadToken(u64);
+
+impl ThreadToken {
+    #[inline]
+    pub(super) fn here() -> Self {
+        thread_local! {
+            static TOKEN: Cell<u64> = const { Cell::new(0) };
+        }
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        TOKEN.with(|token| {
+            if token.get() == 0 {
+                // Relaxed: only uniqueness counts.
+                token.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            }
+            Self(token.get())
+        })
+    }
+}
+
+thread_local! {
+    /// The homes of the runtimes of this thread, mostly one.
+    static HOMES: RefCell<Vec<Arc<Home>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The home of the runtime that is running now, made if it has none yet. `None`
+/// outside of a runtime, and on a thread that is about to end.
+pub(super) fn current() -> Option<Arc<Home>> {
+    Runtime::try_with_current(|runtime| {
+        // Alive while we compare, and kept alive by the home: equal means same.
+        let driver = runtime.waker();
+        let known = HOMES
+            .try_with(|homes| {
+                let homes = homes.borrow();
+                homes
+                    .iter()
+                    .find(|home| home.is_driven_by(&driver))
+                    .cloned()
+            })
+            .ok()?;
+        Some(known.unwrap_or_else(|| found(runtime, driver)))
+    })
+    .ok()
+    .flatten()
+}
+
+#[cold]
+fn found(runtime: &Runtime, driver: Waker) -> Arc<Home> {
+    let home = Arc::new(Home::new(ThreadToken::here(), driver));
+    HOMES.with(|homes| homes.borrow_mut().push(Arc::clone(&home)));
+    install(runtime, Keeper(Arc::clone(&home)));
+    home
+}
+
+/// Held by the task that drains the mailbox. The runtime drops it with its tasks;
+/// then the home is closed.
+pub(super) struct Keeper(Arc<Home>);
+
+impl Keeper {
+    pub(super) fn home(&self) -> &Arc<Home> {
+        &self.0
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // The thread may be ending, and its list gone.
+        let _gone = HOMES.try_with(|homes| {
+            let mut homes = homes.borrow_mut();
+            homes
+                .iter()
+                .position(|home| Arc::ptr_eq(home, &self.0))
+                .map(|at| homes.swap_remove(at))
+        });
+        self.0.close();
+    }
+}
+
+/// The tables of compio's task wakers: that of the waker a task is polled with,
+/// and that of its clones. Known once a drain task has run.
+static TASK_VTABLES: [AtomicPtr<RawWakerVTable>; 2] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; 2];
+
+/// Called by a drain task with its own waker.
+pub(super) fn learn_task_waker(waker: &Waker) {
+    for (known, waker) in TASK_VTABLES.iter().zip([waker, &waker.clone()]) {
+        // Relaxed: the address alone counts.
+        known.store(
+            std::ptr::from_ref(waker.vtable()).cast_mut(),
+            Ordering::Relaxed,
+        );
+    }
+}
+
+pub(super) fn is_task_waker(waker: &Waker) -> bool {
+    let vtable = std::ptr::from_ref(waker.vtable()).cast_mut();
+    // Relaxed: as above. Not known yet means `Route::Foreign`, which is right too.
+    TASK_VTABLES
+        .iter()
+        .any(|known| known.load(Ordering::Relaxed) == vtable)
+}
+
+/// Whether this thread runs a compio runtime now.
+pub(crate) fn is_inside() -> bool {
+    Runtime::try_with_current(|_| ()).is_ok()
+}
+
+/// The doorbell of the current runtime, or `None` outside of one.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(compio_sync::try_backend(), None);
+/// ```
+#[must_use]
+pub fn try_backend() -> Option<Backend> {
+    current().and_then(|home| home.bell().map(|bell| bell.backend()))
+}
+
+/// The doorbell of the current runtime: how wake-ups from other threads reach it.
+///
+/// # Panics
+///
+/// Outside of a compio runtime, as compio's own functions do. See [`try_backend`].
+///
+/// # Examples
+///
+/// ```
+/// compio_runtime::Runtime::new().unwrap().block_on(async {
+///     println!("woken through: {}", compio_sync::backend());
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn backend() -> Backend {
+    try_backend().expect("not in a compio runtime")
+}
