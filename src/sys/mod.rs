@@ -1,4 +1,6 @@
 //! The bottom layer: what the operating system and the standard library give,
 //! each behind a small interface of ours.
 
+#[cfg(all(target_os = "linux", feature = "linux-futex", not(loom)))]
+pub(crate) mod futex;
 pub(crate) mod sync;

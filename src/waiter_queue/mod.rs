@@ -13,12 +13,14 @@ mod batch;
 mod blocking;
 mod generic;
 mod home;
+#[cfg(all(target_os = "linux", feature = "linux-futex"))]
+mod linux;
 mod list;
 mod queue;
 mod runtime;
 mod waiter;
 
-pub use self::runtime::{backend, try_backend};
+pub use self::runtime::{backend, force_generic_doorbell, try_backend};
 pub(crate) use self::{
     blocking::block_on,
     home::Place,
@@ -66,5 +68,13 @@ trait Doorbell: Send + Sync {
 
 /// Picks the doorbell of a runtime: the best that this very runtime supports.
 fn install(runtime: &compio_runtime::Runtime, keeper: runtime::Keeper) {
+    if runtime::is_generic_forced() {
+        return generic::install(runtime, keeper);
+    }
+    #[cfg(all(target_os = "linux", feature = "linux-futex"))]
+    let keeper = match linux::install(runtime, keeper) {
+        Ok(()) => return,
+        Err(keeper) => keeper,
+    };
     generic::install(runtime, keeper);
 }
