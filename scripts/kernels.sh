@@ -271,6 +271,11 @@ while [ $# -gt 0 ]; do
     cargo_args+=("$1")
     shift
 done
+# all the tests there are, without the examples that cargo test builds besides
+case " ${cargo_args[*]} " in
+    *' --lib '*|*' --bin'*|*' --test'*|*' --example'*|*' --bench'*|*' --all-targets '*) ;;
+    *) cargo_args+=(--tests);;
+esac
 [ ${#passes[@]} -gt 0 ] || passes=("${ALL_PASSES[@]}")
 for pass in "${passes[@]}"; do series_for "$pass" >/dev/null; done
 
