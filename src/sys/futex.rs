@@ -36,6 +36,12 @@ pub(crate) fn is_supported() -> bool {
     })
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Whether this thread makes operations that the kernel refuses: of an 8-bit futex.
+    pub(crate) static REFUSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// A word to wait on.
 #[derive(Debug, Default)]
 pub(crate) struct Word(AtomicU32);
@@ -60,7 +66,11 @@ impl Word {
     ///
     /// The word has to stay where it is until the operation has ended.
     pub(crate) fn wait(&self, seen: u32) -> squeue::Entry {
-        opcode::FutexWait::new(self.0.as_ptr(), u64::from(seen), u64::from(u32::MAX), FLAGS).build()
+        #[cfg(test)]
+        let flags = if REFUSED.get() { 0 } else { FLAGS };
+        #[cfg(not(test))]
+        let flags = FLAGS;
+        opcode::FutexWait::new(self.0.as_ptr(), u64::from(seen), u64::from(u32::MAX), flags).build()
     }
 }
 

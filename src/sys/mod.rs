@@ -3,4 +3,6 @@
 
 #[cfg(all(target_os = "linux", feature = "linux-futex", not(loom)))]
 pub(crate) mod futex;
+#[cfg(all(windows, feature = "windows-iocp", not(loom)))]
+pub(crate) mod packet;
 pub(crate) mod sync;

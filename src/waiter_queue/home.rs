@@ -246,6 +246,7 @@ impl Home {
 
     /// Wakes what lies in the mailbox as far as it is the wakers of this runtime's own tasks,
     /// which may be called even inside of its driver. Leaves the status alone.
+    #[allow(dead_code)] // For the doorbells of the kernels.
     pub(super) fn wake_tasks(&self) {
         loop {
             let mut wakers = Wakers::new();
@@ -304,6 +305,7 @@ impl std::fmt::Debug for Home {
 }
 
 impl Mail {
+    #[allow(dead_code)] // As `wake_tasks`.
     fn first_is_of_a_task(&self) -> bool {
         self.list.first().is_some_and(|waiter| {
             // SAFETY: MEMBER: linked here, under our lock; ADDRESS: posted.

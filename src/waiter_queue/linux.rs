@@ -14,15 +14,15 @@
 //! Invariant `WORD`: the operation shares in the word, so it stays where it is until the driver
 //! has let go of the operation: at its completion, or when the ring is gone.
 
-use std::{future::poll_fn, io, sync::OnceLock, task::Poll, task::Waker};
+use std::{io, sync::OnceLock, task::Waker};
 
 use compio_driver::{Extra, IourOpCode, OpEntry};
 use compio_runtime::Runtime;
 
 use super::{
-    Backend, Doorbell,
+    Backend, Doorbell, drain,
     home::{Home, contain},
-    runtime::{Keeper, learn_task_waker},
+    runtime::Keeper,
 };
 use crate::sys::{
     futex::{self, Word},
@@ -111,6 +111,9 @@ mod polling {
     mod stand_in {
         pub(super) enum Decision {}
 
+        /// # Safety
+        ///
+        /// Nobody calls it.
         pub(super) unsafe trait PollOpCode {
             type Control;
             fn pre_submit(&mut self, control: &mut ()) -> std::io::Result<Decision>;
@@ -131,17 +134,13 @@ pub(super) fn install(runtime: &Runtime, keeper: Keeper) -> Result<(), Keeper> {
 }
 
 async fn answer(keeper: Keeper, bell: Arc<Bell>) {
-    poll_fn(|cx| {
-        learn_task_waker(cx.waker());
-        Poll::Ready(())
-    })
-    .await;
+    drain::begin().await;
     let home = keeper.home();
     loop {
         // Before the drain: a ring that is not seen by it ends the wait for this.
         let seen = bell.word.look();
         if home.drain() {
-            pass().await;
+            drain::pass().await;
             continue;
         }
         let wait = Wait {
@@ -155,26 +154,56 @@ async fn answer(keeper: Keeper, bell: Arc<Bell>) {
             Err(_) => break,
         }
     }
-    poll_fn(|cx| {
-        bell.refused.get_or_init(|| cx.waker().clone());
-        if home.drain() {
-            cx.waker().wake_by_ref();
-        }
-        Poll::<()>::Pending
-    })
-    .await;
+    drain::when_woken(home, &bell.refused).await;
 }
 
-/// Lets the other tasks run once.
-async fn pass() {
-    let mut passed = false;
-    poll_fn(|cx| {
-        if passed {
-            return Poll::Ready(());
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::Notify;
+
+    /// The probe says that there is such an operation, and the kernel refuses it all the same.
+    #[test]
+    fn a_refused_wait_falls_back_to_the_waker() {
+        if !futex::is_supported() {
+            return;
         }
-        passed = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+        let notify = Arc::new(Notify::new());
+        for round in 0..3 {
+            let target = thread::spawn({
+                let notify = Arc::clone(&notify);
+                move || {
+                    futex::REFUSED.set(round < 2);
+                    Runtime::new().unwrap().block_on(async {
+                        for _ in 0..5 {
+                            let tasks: Vec<_> = (0..100)
+                                .map(|_| {
+                                    let notify = Arc::clone(&notify);
+                                    compio_runtime::spawn(async move { notify.notified().await })
+                                })
+                                .collect();
+                            for task in tasks {
+                                task.await.unwrap();
+                            }
+                        }
+                        crate::backend()
+                    })
+                }
+            });
+            while !target.is_finished() {
+                if notify.waiter_count() == 100 {
+                    notify.notify_waiters();
+                }
+                thread::yield_now();
+            }
+            let expected = if round < 2 {
+                Backend::Generic
+            } else {
+                Backend::Futex
+            };
+            assert_eq!(target.join().unwrap(), expected);
+        }
+    }
 }

@@ -11,6 +11,7 @@
 
 mod batch;
 mod blocking;
+mod drain;
 mod generic;
 mod home;
 #[cfg(all(target_os = "linux", feature = "linux-futex"))]
@@ -19,6 +20,8 @@ mod list;
 mod queue;
 mod runtime;
 mod waiter;
+#[cfg(all(windows, feature = "windows-iocp"))]
+mod windows;
 
 pub use self::runtime::{backend, force_generic_doorbell, try_backend};
 pub(crate) use self::{
@@ -73,6 +76,11 @@ fn install(runtime: &compio_runtime::Runtime, keeper: runtime::Keeper) {
     }
     #[cfg(all(target_os = "linux", feature = "linux-futex"))]
     let keeper = match linux::install(runtime, keeper) {
+        Ok(()) => return,
+        Err(keeper) => keeper,
+    };
+    #[cfg(all(windows, feature = "windows-iocp"))]
+    let keeper = match windows::install(runtime, keeper) {
         Ok(()) => return,
         Err(keeper) => keeper,
     };
