@@ -1,4 +1,20 @@
-#![doc = "x"]
+// Of two definitions of a link the first counts: in the documentation the links of the README
+// lead elsewhere than in the repository.
+//! [`Semaphore`]: Semaphore
+//! [`Mutex`]: Mutex
+//! [`Condvar`]: Condvar
+//! [`Notify`]: Notify
+//! [`Event`]: Event
+//! [`Backend`]: Backend
+//! [`backend`]: backend()
+//! [The example]: https://docs.rs/crate/compio-sync/latest/source/examples/tokio_hang.rs
+//! [Architecture]: https://docs.rs/crate/compio-sync/latest/source/docs/ARCHITECTURE.md
+//! [Cancellation]: https://docs.rs/crate/compio-sync/latest/source/docs/CANCELLATION.md
+//! [Migration]: https://docs.rs/crate/compio-sync/latest/source/docs/MIGRATION.md
+//! [Platforms]: https://docs.rs/crate/compio-sync/latest/source/docs/PLATFORMS.md
+//!
+#![doc = include_str!("../README.md")]
+
 mod condvar;
 mod event;
 mod mutex;
@@ -17,3 +33,10 @@ pub use semaphore::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, Sema
 #[doc(hidden)]
 pub use waiter_queue::force_generic_doorbell;
 pub use waiter_queue::{Backend, backend, try_backend};
+
+/// Their examples are tested as well.
+#[cfg(doctest)]
+mod documents {
+    #![doc = include_str!("../docs/CANCELLATION.md")]
+    #![doc = include_str!("../docs/MIGRATION.md")]
+}
