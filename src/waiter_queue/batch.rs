@@ -1,6 +1,6 @@
 //! Wake-ups collected under a queue's lock and delivered after it.
 
-use std::ptr::NonNull;
+use std::{mem::MaybeUninit, ptr::NonNull};
 
 use super::{
     home::{BATCH, Home, Outbox, Route, Wakers},
@@ -25,8 +25,9 @@ pub(super) struct Batch {
     wakers: Wakers,
     /// The mailbox being filled.
     open: Option<Outbox>,
-    /// One more than `has_room` allows, for the mailbox that is open then.
-    rings: [Option<Arc<Home>>; HOMES + 1],
+    /// The first `homes` are there. One more than `has_room` allows, for the mailbox that is open
+    /// then.
+    rings: [MaybeUninit<Arc<Home>>; HOMES + 1],
     homes: usize,
     handed: usize,
     /// More than a few are going to be handed over.
@@ -34,11 +35,12 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    #[inline]
     pub(super) fn new() -> Self {
         Self {
             wakers: Wakers::new(),
             open: None,
-            rings: [const { None }; HOMES + 1],
+            rings: [const { MaybeUninit::uninit() }; HOMES + 1],
             homes: 0,
             handed: 0,
             is_large: false,
@@ -98,9 +100,12 @@ impl Batch {
     }
 
     /// Lets go of the mailbox. Before any other queue is locked.
+    #[inline]
     pub(super) fn close(&mut self) {
-        if let Some(home) = self.open.take().and_then(Outbox::send) {
-            self.rings[self.homes] = Some(home);
+        if let Some(open) = self.open.take()
+            && let Some(home) = open.send()
+        {
+            self.rings[self.homes].write(home);
             self.homes += 1;
         }
     }
@@ -117,13 +122,22 @@ impl Batch {
     }
 
     /// Calls the wakers and rings the homes: without any lock held.
+    #[inline]
     pub(super) fn deliver(&mut self) {
         debug_assert!(self.open.is_none(), "a mailbox is still locked");
-        for home in self.rings[..self.homes].iter_mut().filter_map(Option::take) {
-            home.ring();
-        }
-        self.homes = 0;
         self.handed = 0;
+        if self.homes > 0 {
+            self.ring();
+        }
         self.wakers.wake();
+    }
+
+    #[cold]
+    fn ring(&mut self) {
+        let homes = std::mem::take(&mut self.homes);
+        for home in &self.rings[..homes] {
+            // SAFETY: the first `homes` were written, and each is read once.
+            unsafe { home.assume_init_read() }.ring();
+        }
     }
 }

@@ -275,9 +275,14 @@ impl Locked<'_> {
         })
     }
 
+    pub(crate) fn has_room(&self) -> bool {
+        self.batch.has_room()
+    }
+
     /// If the wake-ups handed out have no room for another, unlocks the queue,
     /// delivers them, and locks it again. What was known about the queue may not
     /// hold any more then.
+    #[inline]
     pub(crate) fn make_room(&mut self) {
         if !self.batch.has_room() {
             self.batch.close();
