@@ -29,12 +29,8 @@ impl Wake for Flag {
 
 /// A waker that panics when it is cloned.
 fn uncloneable() -> Waker {
-    const VTABLE: RawWakerVTable = RawWakerVTable::new(
-        |_| panic!("not to be cloned"),
-        |_| {},
-        |_| {},
-        |_| {},
-    );
+    const VTABLE: RawWakerVTable =
+        RawWakerVTable::new(|_| panic!("not to be cloned"), |_| {}, |_| {}, |_| {});
     // SAFETY: it has no data, so that every thread may do everything with it.
     unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &VTABLE)) }
 }
@@ -69,7 +65,9 @@ fn a_panic_of_the_heirs_waker() {
     drop(held);
     let held = mutex.try_lock().unwrap();
     // Comes in vain, and has to leave its waker.
-    let panicked = catch_unwind(AssertUnwindSafe(|| poll(&mut heir, &uncloneable()).is_pending()));
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        poll(&mut heir, &uncloneable()).is_pending()
+    }));
     assert!(panicked.is_err());
     drop(heir);
     drop(held);

@@ -52,17 +52,33 @@ impl Batch {
         // SAFETY: ADDRESS: it was queued, and the caller holds the lock.
         let address = shared.address.with(|address| unsafe { &*address });
         let phase = match &address.home {
-            Some(home) if !home.is_here() => match address.route {
-                Route::Driver => Phase::Woken,
-                Route::Foreign if home.admit_direct() => Phase::Counted,
-                Route::Foreign | Route::Task => {
+            Some(home) if !home.is_here() && address.route != Route::Driver => {
+                if address.route == Route::Foreign && home.admit_direct() {
+                    Phase::Counted
+                } else {
+                    let outbox = self.outbox(home);
+                    // Asked again under the lock: those that are counted now are collected
+                    // later, and then empty the mailbox. Before, they might all have been.
+                    let admitted = address.route == Route::Foreign && home.admit_direct();
                     // SAFETY: the caller's promise; it is this waiter's home.
-                    if unsafe { self.outbox(home).post(waiter) } {
+                    if !admitted && unsafe { outbox.post(waiter) } {
                         return;
                     }
-                    Phase::Woken
+                    // If it is closed, its tasks are being dropped, and as long as one is
+                    // not, a call of its waker may still wait for room, which two runtimes
+                    // that end at once would do for ever: no more than can fit.
+                    match address.route {
+                        Route::Foreign if admitted => Phase::Counted,
+                        Route::Task if home.admit_direct() => Phase::Counted,
+                        Route::Task => {
+                            // The waker stays, and is dropped with the waiter.
+                            shared.set_phase(Phase::Woken);
+                            return;
+                        }
+                        Route::Foreign | Route::Driver => Phase::Woken,
+                    }
                 }
-            },
+            }
             _ => Phase::Woken,
         };
         // SAFETY: PHASE: it was queued, and the caller holds the lock.
