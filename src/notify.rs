@@ -234,8 +234,9 @@ pin_project_lite::pin_project! {
 impl Wait {
     fn new(notify: &Notify) -> Self {
         Self {
-            // Relaxed: only the count is taken, and compared later.
-            stage: Stage::New(calls(notify.state.load(Ordering::Relaxed))),
+            // Acquire: pairs with the release in `notify_waiters`. Who counts a call sees
+            // what was done before it: a look at the data that follows is not older.
+            stage: Stage::New(calls(notify.state.load(Ordering::Acquire))),
             waiter: Waiter::new(),
         }
     }

@@ -21,6 +21,16 @@ const TASK_LIMIT: usize = 8;
 /// way that is sure to arrive.
 const FOREIGN_LIMIT: usize = 32;
 
+/// What becomes of a waiter that is handed over.
+enum Fate {
+    /// Its waker is called.
+    Called(Phase),
+    Posted,
+    /// Its task is being dropped with its runtime. The waker stays: as long as the task is not
+    /// gone, a call may wait for room, which two runtimes that end at once would do for ever.
+    Ended,
+}
+
 pub(super) struct Batch {
     wakers: Wakers,
     /// The mailbox being filled.
@@ -70,25 +80,55 @@ impl Batch {
         let shared = unsafe { waiter.as_ref() };
         // SAFETY: ADDRESS: it was queued, and the caller holds the lock.
         let address = shared.address.with(|address| unsafe { &*address });
-        let phase = match &address.home {
-            Some(home) if !home.is_here() => match address.route {
-                Route::Driver => Phase::Woken,
-                Route::Foreign if home.admit_direct(FOREIGN_LIMIT) => Phase::Counted,
-                Route::Task if !self.is_large && home.admit_direct(TASK_LIMIT) => Phase::Counted,
-                Route::Foreign | Route::Task => {
-                    // SAFETY: the caller's promise; it is this waiter's home.
-                    if unsafe { self.outbox(home).post(waiter) } {
-                        return;
-                    }
-                    Phase::Woken
-                }
-            },
-            _ => Phase::Woken,
+        let fate = match &address.home {
+            Some(home) if !home.is_here() => {
+                // SAFETY: the caller's promise; it is this waiter's home.
+                unsafe { self.send(waiter, home, address.route) }
+            }
+            _ => Fate::Called(Phase::Woken),
         };
-        // SAFETY: PHASE: it was queued, and the caller holds the lock.
-        self.wakers
-            .extend(shared.waker.with_mut(|waker| unsafe { (*waker).take() }));
-        shared.set_phase(phase);
+        match fate {
+            Fate::Called(phase) => {
+                // SAFETY: PHASE: it was queued, and the caller holds the lock.
+                self.wakers
+                    .extend(shared.waker.with_mut(|waker| unsafe { (*waker).take() }));
+                shared.set_phase(phase);
+            }
+            Fate::Posted => {}
+            Fate::Ended => shared.set_phase(Phase::Woken),
+        }
+    }
+
+    /// Decides how a wake-up reaches another thread's runtime, and posts it if it goes through
+    /// the mailbox.
+    ///
+    /// # Safety
+    ///
+    /// As for `hand`, and `home` is the waiter's.
+    unsafe fn send(&mut self, waiter: NonNull<Waiter>, home: &Arc<Home>, route: Route) -> Fate {
+        let direct = match route {
+            Route::Driver => return Fate::Called(Phase::Woken),
+            Route::Task if self.is_large => false,
+            Route::Task => home.admit_direct(TASK_LIMIT),
+            Route::Foreign => home.admit_direct(FOREIGN_LIMIT),
+        };
+        if direct {
+            return Fate::Called(Phase::Counted);
+        }
+        let outbox = self.outbox(home);
+        // Asked again under the mailbox's lock: those that are counted now will be collected, and
+        // then empty the mailbox. Before, the last of them might have been.
+        if route == Route::Foreign && home.admit_direct(FOREIGN_LIMIT) {
+            return Fate::Called(Phase::Counted);
+        }
+        // SAFETY: the caller's promise.
+        if unsafe { outbox.post(waiter) } {
+            Fate::Posted
+        } else if route == Route::Task {
+            Fate::Ended
+        } else {
+            Fate::Called(Phase::Woken)
+        }
     }
 
     fn outbox(&mut self, home: &Arc<Home>) -> &mut Outbox {

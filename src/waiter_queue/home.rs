@@ -266,25 +266,35 @@ impl Home {
 
     /// Wakes what lies in the mailbox now, and leaves the status alone.
     fn empty_once(&self) {
+        self.take_out(|mail| mail.pop());
+    }
+
+    /// The runtime drops its tasks. Nothing is posted from now on. What still lies here is woken
+    /// on the spot, but for the tasks of this runtime, none of which runs again.
+    pub(super) fn close(&self) {
+        self.mail.lock().status = Status::Closed;
+        self.take_out(|mail| {
+            if mail.first_is_of_a_task() {
+                mail.release_first().map(|_| None)
+            } else {
+                mail.pop()
+            }
+        });
+    }
+
+    /// Takes out as many as lie in the mailbox now, one by one by `take`, and calls the wakers.
+    fn take_out(&self, take: impl Fn(&mut Mail) -> Option<Option<Waker>>) {
         let mut left = self.mail.lock().list.len();
         while left > 0 {
             let mut wakers = Wakers::new();
             let mut mail = self.mail.lock();
             while left > 0 && wakers.has_room() {
                 left -= 1;
-                wakers.extend(mail.pop().flatten());
+                wakers.extend(take(&mut mail).flatten());
             }
             drop(mail);
             wakers.wake();
         }
-    }
-
-    /// The runtime drops its tasks. What still lies here is woken on the spot;
-    /// from now on wakers are called directly, those of the dropped tasks in
-    /// vain.
-    pub(super) fn close(&self) {
-        self.mail.lock().status = Status::Closed;
-        self.empty_once();
     }
 
     /// Rings, after `Outbox::send` has said that it is needed.
@@ -306,7 +316,6 @@ impl std::fmt::Debug for Home {
 }
 
 impl Mail {
-    #[allow(dead_code)] // As `wake_tasks`.
     fn first_is_of_a_task(&self) -> bool {
         self.list.first().is_some_and(|waiter| {
             // SAFETY: MEMBER: linked here, under our lock; ADDRESS: posted.
@@ -317,16 +326,24 @@ impl Mail {
 
     /// Takes the first waiter out and hands out its waker.
     fn pop(&mut self) -> Option<Option<Waker>> {
+        // SAFETY: MEMBER and PHASE: posted here, under our lock.
+        let waker = self
+            .list
+            .first()
+            .map(|waiter| unsafe { waiter.as_ref().waker.with_mut(|waker| (*waker).take()) })?;
+        self.release_first();
+        Some(waker)
+    }
+
+    /// Takes the first waiter out; its waker, if it is still there, stays with its owner.
+    fn release_first(&mut self) -> Option<()> {
         let waiter = self.list.first()?;
-        // SAFETY: MEMBER: linked here, under our lock; PHASE: posted, so the waker
-        // is ours until the phase is set.
+        // SAFETY: MEMBER: linked here, under our lock; PHASE: not touched after it is `Woken`.
         unsafe {
             self.list.remove(waiter);
-            let waiter = waiter.as_ref();
-            let waker = waiter.waker.with_mut(|waker| (*waker).take());
-            waiter.set_phase(Phase::Woken);
-            Some(waker)
+            waiter.as_ref().set_phase(Phase::Woken);
         }
+        Some(())
     }
 }
 

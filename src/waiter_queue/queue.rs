@@ -37,7 +37,7 @@ impl WaiterQueue {
         Locked {
             queue: self,
             list: ManuallyDrop::new(self.list.lock()),
-            batch: Batch::new(),
+            batch: ManuallyDrop::new(Batch::new()),
         }
     }
 
@@ -141,7 +141,8 @@ impl WaiterQueue {
 pub(crate) struct Locked<'a> {
     queue: &'a WaiterQueue,
     list: ManuallyDrop<LockGuard<'a, List>>,
-    batch: Batch,
+    /// Empty after it was delivered: there is nothing to drop then.
+    batch: ManuallyDrop<Batch>,
 }
 
 impl Locked<'_> {
@@ -301,7 +302,7 @@ impl Locked<'_> {
         // SAFETY: `this` is not dropped, so each of the two is used up once, here.
         unsafe {
             ManuallyDrop::drop(&mut this.list);
-            Wakeups(std::ptr::read(&this.batch))
+            Wakeups(ManuallyDrop::take(&mut this.batch))
         }
     }
 }
