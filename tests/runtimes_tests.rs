@@ -294,49 +294,93 @@ fn tasks_of_the_outer_runtime_woken_meanwhile_run_after_the_inner_one() {
 }
 
 #[test]
-fn a_future_polled_on_one_runtime_and_then_on_another_is_woken_there() {
+fn futures_polled_on_one_runtime_and_then_on_another_are_woken_there() {
     let _dog = watchdog();
     let (notify, semaphore, event) = (Notify::new(), Semaphore::new(0), Event::new());
-    let mut moved = Hand::new(join_all((0..100).map(|_| async {
-        notify.notified().await;
-        semaphore.acquire().await.forget();
-        event.wait().await;
-    })));
-    let (first, second) = (Hand::new(async {}), Hand::new(async {}));
-    moved.set_waker(first.probe().waker());
+    let mut moved: Vec<_> = (0..200)
+        .map(|_| {
+            Hand::new(async {
+                notify.notified().await;
+                semaphore.acquire().await.forget();
+                event.wait().await;
+            })
+        })
+        .collect();
+    let before = moved[0].probe().clone();
     let rt = runtime();
     rt.block_on(async {
         settle().await;
-        assert!(moved.poll().is_pending());
+        moved.iter_mut().for_each(Hand::expect_pending);
     });
-    // To another thread's runtime, in its tasks, with their wakers.
+    // To a task of another thread's runtime, with its waker; the one before is alive, but
+    // nobody runs it.
     std::thread::scope(|scope| {
         let (up, is_up) = mpsc::channel();
         scope.spawn(move || {
             in_runtime(async || {
                 settle().await;
-                let mut polls = 0;
+                let mut up = Some(up);
                 std::future::poll_fn(|cx| {
-                    moved.set_waker(cx.waker().clone());
-                    polls += 1;
-                    let poll = moved.poll();
-                    if polls == 1 {
+                    moved.retain_mut(|hand| {
+                        hand.set_waker(cx.waker().clone());
+                        hand.poll().is_pending()
+                    });
+                    if let Some(up) = up.take() {
                         up.send(()).unwrap();
                     }
-                    poll
+                    if moved.is_empty() {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
                 })
                 .await;
             });
         });
         is_up.recv().unwrap();
         notify.notify_waiters();
-        while semaphore.waiter_count() < 100 {
+        while semaphore.waiter_count() < 200 {
             std::thread::yield_now();
         }
-        semaphore.add_permits(100);
+        semaphore.add_permits(200);
         event.set();
     });
-    assert!(!first.is_woken() && !second.is_woken());
+    assert_eq!((before.wakes(), before.live()), (0, 0));
+}
+
+#[test]
+fn a_join_polled_on_one_runtime_and_then_on_another_is_woken_there() {
+    let _dog = watchdog();
+    let notify = &Notify::new();
+    let mut moved = Hand::new(join_all((0..200).map(|_| notify.notified())));
+    let (stop, is_stopped) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let (send, receive) = mpsc::channel();
+        // The one before goes on to run: the move does not poll again what is in the join.
+        scope.spawn(move || {
+            in_runtime(async || {
+                settle().await;
+                until(|| moved.poll().is_pending() && notify.waiter_count() == 200).await;
+                send.send(moved).unwrap();
+                until(|| is_stopped.try_recv() == Err(mpsc::TryRecvError::Disconnected)).await;
+            });
+        });
+        let mut moved = receive.recv().unwrap();
+        in_runtime(async || {
+            settle().await;
+            let mut is_notified = false;
+            std::future::poll_fn(|cx| {
+                moved.set_waker(cx.waker().clone());
+                let poll = moved.poll();
+                if !std::mem::replace(&mut is_notified, true) {
+                    on_another_thread(|| notify.notify_waiters());
+                }
+                poll.map(drop)
+            })
+            .await;
+        });
+        drop(stop);
+    });
 }
 
 #[test]
