@@ -6,7 +6,7 @@
 #
 #   MIRIFLAGS=-Zmiri-many-seeds=0..16 scripts/miri.sh --test condvar_tests
 #
-# Without arguments, the unit tests and all in tests/. Miri knows no io_uring, so
+# Without arguments, the unit tests and all tests/*_tests.rs. Miri knows no io_uring, so
 # it works on a copy where compio has the poll driver alone, without our default
 # features, and with lib/miri-shim.rs. Tests see COMPIO_SYNC_SLOW=1; one that Miri can't run has
 # `#[cfg_attr(miri, ignore = "why")]`.
@@ -25,7 +25,10 @@ if ! cargo "+$toolchain" miri --version >/dev/null 2>&1; then
 fi
 rustup component add --toolchain "$toolchain" rust-src >/dev/null 2>&1 || die "Miri can't be had: no rust-src for '$toolchain'"
 
-[ $# -gt 0 ] || set -- --lib --tests
+if [ $# = 0 ]; then
+    set -- --lib
+    for file in tests/*_tests.rs; do set -- "$@" --test "$(basename "$file" .rs)"; done
+fi
 use_copy miri
 sed -i.old -E '/^compio = \{/{
     s/default-features = [a-z]+,? *//
@@ -41,8 +44,8 @@ cp -R "$(dirname "$polling")" polling
 chmod -R u+w polling
 sed -i.old 's/ | Epoll::PRI$//; s/EventFlags::ONESHOT/EventFlags::ET/; s/\(PollMode::Level => .*\)empty()/\1ET/' polling/src/epoll.rs
 printf '\n[patch.crates-io]\npolling = { path = "polling" }\n' >>Cargo.toml
-if cargo tree --no-default-features --prefix none | grep '^io-uring '; then
-    die "io-uring is still built in"
+if cargo tree --no-default-features -e features -i compio-driver | grep 'compio-driver feature "io-uring"'; then
+    die "compio has its io_uring driver still"
 fi
 export COMPIO_SYNC_SLOW=1
 # Without isolation: the clock, epoll and the number of CPUs are the machine's.
