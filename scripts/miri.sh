@@ -8,8 +8,8 @@
 #
 # Without arguments, the unit tests and all tests/*_tests.rs. Miri knows no io_uring, so
 # it works on a copy where compio has the poll driver alone, without our default
-# features, and with lib/miri-shim.rs. Tests see COMPIO_SYNC_SLOW=1; one that Miri can't run has
-# `#[cfg_attr(miri, ignore = "why")]`.
+# features, and with lib/miri-shim.rs. Tests see COMPIO_SYNC_SLOW=1; one that Miri
+# can't run has `#[cfg_attr(miri, ignore = "why")]`.
 #
 #   MIRI_TOOLCHAIN   the toolchain  (default nightly)
 #
@@ -37,8 +37,8 @@ sed -i.old -E '/^compio = \{/{
 }' Cargo.toml
 cat "$LIB/miri-shim.rs" >>src/lib.rs
 
-# Miri's epoll is edge-triggered only, and knows no priorities. That will do for the one descriptor of a runtime
-# without I/O: an eventfd, read and registered anew each time.
+# Miri's epoll is edge-triggered only, and knows no priorities. That will do for the one
+# descriptor of a runtime without I/O: an eventfd, read and registered anew each time.
 polling=$(cargo metadata --format-version 1 | grep -oE '[^"]*/polling-3[^"/]*/Cargo.toml')
 cp -R "$(dirname "$polling")" polling
 chmod -R u+w polling
