@@ -180,6 +180,11 @@ make_image() {
 
 # ---- a pass ----------------------------------------------------------------
 
+# timeout has a process group of its own, so that an interrupt doesn't get there
+qemu=
+trap '[ -z "$qemu" ] || kill "$qemu"' EXIT
+trap 'exit 130' INT TERM
+
 # result PASS NAME STATUS SECONDS
 result() { printf '%-9s %-28s %-34s %s\n' "$1" "$2" "$3" "$4"; }
 
@@ -188,7 +193,7 @@ show_log() { tail -n "${2:-40}" "$1" | tr -d '\r\033' | sed 's/^/    | /'; }
 
 # run_pass PASS: $kernel with the pass's image; fails if anything does
 run_pass() {
-    local pass=$1 build image dir qemu word a b c bad=0 mem failed=() seen=' ' finished='' setting='' release=''
+    local pass=$1 build image dir word a b c bad=0 mem failed=() seen=' ' finished='' setting='' release=''
     build=$(build_for "$pass")
     image=$CACHE/$build.initramfs
     dir=$LOGS/$pass
@@ -219,8 +224,9 @@ run_pass() {
                 esac;;
             DONE) finished=1;;
         esac
-    done < <(tail -n +1 -s 0.2 -f --pid=$qemu "$dir/control" | tr -d '\r')
-    wait $qemu || a=$?
+    done < <(tail -n +1 -s 0.2 -f --pid="$qemu" "$dir/control" | tr -d '\r')
+    wait "$qemu" || true    # what it did is in the protocol
+    qemu=''
 
     # one file per binary out of what came through the one line
     [ ! -e "$dir/output.log" ] || awk -v mark="$MARK " -v dir="$dir" \
@@ -271,6 +277,11 @@ while [ $# -gt 0 ]; do
     cargo_args+=("$1")
     shift
 done
+# all the tests there are, without the examples that cargo test builds besides
+case " ${cargo_args[*]} " in
+    *' --lib '*|*' --bin'*|*' --test'*|*' --example'*|*' --bench'*|*' --all-targets '*) ;;
+    *) cargo_args+=(--tests);;
+esac
 [ ${#passes[@]} -gt 0 ] || passes=("${ALL_PASSES[@]}")
 for pass in "${passes[@]}"; do series_for "$pass" >/dev/null; done
 

@@ -14,4 +14,6 @@ pub use mutex::{
 };
 pub use notify::{Notified, Notify, OwnedNotified};
 pub use semaphore::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+#[doc(hidden)]
+pub use waiter_queue::force_generic_doorbell;
 pub use waiter_queue::{Backend, backend, try_backend};

@@ -154,9 +154,11 @@ impl Notify {
             self.vacate(&queue);
         } else {
             // Gone meanwhile. Release: as above. Never declined.
-            let _ = self.state.fetch_update(Ordering::Release, Ordering::Relaxed, |state| {
-                Some(state & !WAITING | STORED)
-            });
+            let _ = self
+                .state
+                .fetch_update(Ordering::Release, Ordering::Relaxed, |state| {
+                    Some(state & !WAITING | STORED)
+                });
         }
     }
 

@@ -11,6 +11,7 @@
 
 set -euo pipefail
 
+SCRIPT=$(readlink -f "$0")
 LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CRATE_DIR=$(cd "${CRATE_DIR:-$LIB/../..}" && pwd)
 CACHE=${COMPIO_SYNC_CACHE:-$CRATE_DIR/target/ci-cache}
@@ -28,7 +29,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # usage STATUS: print the header comment of the script and exit
 usage() {
-    sed -n '2,/^[^#]/{/^[^#]/d; s/^#\{1,\} \{0,1\}//; p}' "$0"
+    awk 'NR < 3 {next} !/^#/ {exit} {sub(/^# ?/, ""); print}' "$SCRIPT"
     exit "$1"
 }
 case ${1:-} in -h|--help) usage 0;; esac

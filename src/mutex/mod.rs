@@ -6,11 +6,11 @@ mod raw;
 
 use std::{cell::UnsafeCell, fmt, sync::Arc};
 
+pub(crate) use self::raw::RawMutex;
 pub use self::{
     guard::{MappedMutexGuard, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard},
     lock::{Lock, LockOwned},
 };
-pub(crate) use self::raw::RawMutex;
 use crate::{sys::sync::const_fn, waiter_queue::block_on};
 
 /// Protects data that tasks and threads share, and lets one at a time at it.

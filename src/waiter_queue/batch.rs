@@ -11,6 +11,16 @@ use crate::sys::sync::Arc;
 /// How many homes one batch can ring.
 const HOMES: usize = 4;
 
+/// How many wakers of another runtime may be called straight from here before their tasks
+/// have run. Each may take one of the 64 places that compio 0.19 keeps for such wakes, and
+/// whoever finds them full waits; so the two limits and a doorbell's one place stay below.
+///
+/// For compio's own tasks this is the fast way for one wake-up, and the mailbox is for many.
+const TASK_LIMIT: usize = 8;
+/// For wakers that may belong to an executor that never looks into the mailbox, it is the only
+/// way that is sure to arrive.
+const FOREIGN_LIMIT: usize = 32;
+
 pub(super) struct Batch {
     wakers: Wakers,
     /// The mailbox being filled.
@@ -19,6 +29,8 @@ pub(super) struct Batch {
     rings: [Option<Arc<Home>>; HOMES + 1],
     homes: usize,
     handed: usize,
+    /// More than a few are going to be handed over.
+    is_large: bool,
 }
 
 impl Batch {
@@ -29,7 +41,12 @@ impl Batch {
             rings: [const { None }; HOMES + 1],
             homes: 0,
             handed: 0,
+            is_large: false,
         }
+    }
+
+    pub(super) fn expect_many(&mut self) {
+        self.is_large = true;
     }
 
     /// Whether one more waiter may be handed over before the lock is let go. Keeps
@@ -54,7 +71,8 @@ impl Batch {
         let phase = match &address.home {
             Some(home) if !home.is_here() => match address.route {
                 Route::Driver => Phase::Woken,
-                Route::Foreign if home.admit_direct() => Phase::Counted,
+                Route::Foreign if home.admit_direct(FOREIGN_LIMIT) => Phase::Counted,
+                Route::Task if !self.is_large && home.admit_direct(TASK_LIMIT) => Phase::Counted,
                 Route::Foreign | Route::Task => {
                     // SAFETY: the caller's promise; it is this waiter's home.
                     if unsafe { self.outbox(home).post(waiter) } {
@@ -84,6 +102,17 @@ impl Batch {
         if let Some(home) = self.open.take().and_then(Outbox::send) {
             self.rings[self.homes] = Some(home);
             self.homes += 1;
+        }
+    }
+
+    /// Makes room again, without any lock held. Homes are rung at the end if they can wait:
+    /// who is not awake yet does not get in the way of the rest.
+    pub(super) fn deliver_some(&mut self) {
+        self.handed = 0;
+        if self.homes == HOMES {
+            self.deliver();
+        } else {
+            self.wakers.wake();
         }
     }
 

@@ -6,19 +6,11 @@
 //! other code has filled those places, on compio 0.19, `ring` waits until the
 //! runtime makes room; the kernel's doorbells do not.
 
-use std::{
-    future::poll_fn,
-    sync::OnceLock,
-    task::{Poll, Waker},
-};
+use std::{sync::OnceLock, task::Waker};
 
 use compio_runtime::Runtime;
 
-use super::{
-    Backend, Doorbell,
-    home::contain,
-    runtime::{Keeper, learn_task_waker},
-};
+use super::{Backend, Doorbell, drain, home::contain, runtime::Keeper};
 use crate::sys::sync::Arc;
 
 /// Set by the drain task's first run, before the mailbox is ever asleep.
@@ -41,16 +33,10 @@ pub(super) fn install(runtime: &Runtime, keeper: Keeper) {
     let bell = Bell::default();
     let waker = Arc::clone(&bell.0);
     keeper.home().hang(Box::new(bell));
-    let drain = poll_fn(move |cx| {
-        waker.get_or_init(|| {
-            learn_task_waker(cx.waker());
-            cx.waker().clone()
-        });
-        if keeper.home().drain() {
-            // More has come: others' turn first.
-            cx.waker().wake_by_ref();
-        }
-        Poll::<()>::Pending
-    });
-    runtime.spawn(drain).detach();
+    runtime
+        .spawn(async move {
+            drain::begin().await;
+            drain::when_woken(keeper.home(), &waker).await;
+        })
+        .detach();
 }

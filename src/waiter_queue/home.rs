@@ -41,23 +41,18 @@ pub(super) const BATCH: usize = 32;
 #[cfg(loom)]
 pub(super) const BATCH: usize = 2;
 
-/// How many wakers not known to be compio's may be called straight from other
-/// threads before their tasks have run. Each may take one of the 64 places that
-/// compio 0.19 keeps for such wakes, so this many can never fill them.
-const DIRECT_LIMIT: usize = 32;
-
 /// What is known about a waker, and so how it may be called from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     /// A compio task's. Called from another thread it may wait for the runtime
-    /// to make room: it goes through the mailbox.
+    /// to make room: only a few are, the others go through the mailbox.
     Task,
     /// That of a future in `Runtime::block_on`. Never waits: called directly.
     Driver,
     /// Anything else, such as a combinator's in a compio task, or that of
-    /// another executor which blocks this thread inside a compio task. Up to
-    /// `DIRECT_LIMIT` are called directly, since such an executor does not look
-    /// into compio's mailbox; the others go through the mailbox.
+    /// another executor which blocks this thread inside a compio task. As many as
+    /// can be are called directly, since such an executor does not look into
+    /// compio's mailbox; the others go through the mailbox.
     Foreign,
 }
 
@@ -175,12 +170,12 @@ impl Home {
         }
     }
 
-    /// Whether one more waker may be called directly from another thread. If so
-    /// its waiter becomes `Counted`.
-    pub(super) fn admit_direct(&self) -> bool {
+    /// Whether one more waker may be called directly from another thread, if that makes
+    /// no more than `limit`. If so its waiter becomes `Counted`.
+    pub(super) fn admit_direct(&self, limit: usize) -> bool {
         // Relaxed: a bound, which guards no data. The add is undone by `collect`
         // or `uncount`.
-        if self.counted.fetch_add(1, Ordering::Relaxed) < DIRECT_LIMIT {
+        if self.counted.fetch_add(1, Ordering::Relaxed) < limit {
             return true;
         }
         self.counted.fetch_sub(1, Ordering::Relaxed);
@@ -249,6 +244,25 @@ impl Home {
         }
     }
 
+    /// Wakes what lies in the mailbox as far as it is the wakers of this runtime's own tasks,
+    /// which may be called even inside of its driver. Leaves the status alone.
+    #[allow(dead_code)] // For the doorbells of the kernels.
+    pub(super) fn wake_tasks(&self) {
+        loop {
+            let mut wakers = Wakers::new();
+            let mut mail = self.mail.lock();
+            while wakers.has_room() && mail.first_is_of_a_task() {
+                wakers.extend(mail.pop().flatten());
+            }
+            let done = wakers.has_room();
+            drop(mail);
+            wakers.wake();
+            if done {
+                return;
+            }
+        }
+    }
+
     /// Wakes what lies in the mailbox now, and leaves the status alone.
     fn empty_once(&self) {
         let mut left = self.mail.lock().list.len();
@@ -291,6 +305,15 @@ impl std::fmt::Debug for Home {
 }
 
 impl Mail {
+    #[allow(dead_code)] // As `wake_tasks`.
+    fn first_is_of_a_task(&self) -> bool {
+        self.list.first().is_some_and(|waiter| {
+            // SAFETY: MEMBER: linked here, under our lock; ADDRESS: posted.
+            let route = unsafe { waiter.as_ref().address.with(|address| (*address).route) };
+            route == Route::Task
+        })
+    }
+
     /// Takes the first waiter out and hands out its waker.
     fn pop(&mut self) -> Option<Option<Waker>> {
         let waiter = self.list.first()?;

@@ -11,14 +11,19 @@
 
 mod batch;
 mod blocking;
+mod drain;
 mod generic;
 mod home;
+#[cfg(all(target_os = "linux", feature = "linux-futex"))]
+mod linux;
 mod list;
 mod queue;
 mod runtime;
 mod waiter;
+#[cfg(all(windows, feature = "windows-iocp"))]
+mod windows;
 
-pub use self::runtime::{backend, try_backend};
+pub use self::runtime::{backend, force_generic_doorbell, try_backend};
 pub(crate) use self::{
     blocking::block_on,
     home::Place,
@@ -66,5 +71,18 @@ trait Doorbell: Send + Sync {
 
 /// Picks the doorbell of a runtime: the best that this very runtime supports.
 fn install(runtime: &compio_runtime::Runtime, keeper: runtime::Keeper) {
+    if runtime::is_generic_forced() {
+        return generic::install(runtime, keeper);
+    }
+    #[cfg(all(target_os = "linux", feature = "linux-futex"))]
+    let keeper = match linux::install(runtime, keeper) {
+        Ok(()) => return,
+        Err(keeper) => keeper,
+    };
+    #[cfg(all(windows, feature = "windows-iocp"))]
+    let keeper = match windows::install(runtime, keeper) {
+        Ok(()) => return,
+        Err(keeper) => keeper,
+    };
     generic::install(runtime, keeper);
 }

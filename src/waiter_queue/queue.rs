@@ -69,6 +69,9 @@ impl WaiterQueue {
     pub(crate) fn wake_all(&self, note: usize) {
         let mut queue = self.lock();
         let round = queue.new_round();
+        if queue.len() > 1 {
+            queue.batch.expect_many();
+        }
         while queue.first_is_before(round) {
             queue.make_room();
             if queue.first_is_before(round) {
@@ -277,7 +280,10 @@ impl Locked<'_> {
     /// hold any more then.
     pub(crate) fn make_room(&mut self) {
         if !self.batch.has_room() {
-            self.unlock();
+            self.batch.close();
+            // SAFETY: replaced below.
+            unsafe { ManuallyDrop::drop(&mut self.list) };
+            self.batch.deliver_some();
             self.list = ManuallyDrop::new(self.queue.list.lock());
         }
     }
@@ -293,20 +299,15 @@ impl Locked<'_> {
             Wakeups(std::ptr::read(&this.batch))
         }
     }
-
-    /// Unlocks and delivers. Afterwards `list` has to be written or forgotten.
-    fn unlock(&mut self) {
-        self.batch.close();
-        // SAFETY: the callers use `list` no more, or replace it first.
-        unsafe { ManuallyDrop::drop(&mut self.list) };
-        self.batch.deliver();
-    }
 }
 
 impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.unlock();
+        self.batch.close();
+        // SAFETY: not used any more.
+        unsafe { ManuallyDrop::drop(&mut self.list) };
+        self.batch.deliver();
     }
 }
 

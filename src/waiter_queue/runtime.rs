@@ -114,6 +114,21 @@ pub(super) fn is_task_waker(waker: &Waker) -> bool {
         .any(|known| known.load(Ordering::Relaxed) == vtable)
 }
 
+thread_local! {
+    static GENERIC_ONLY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets runtimes that wait for the first time on this thread from now on have the generic
+/// doorbell, so that the two can be tested and measured side by side.
+#[doc(hidden)]
+pub fn force_generic_doorbell(yes: bool) {
+    GENERIC_ONLY.set(yes);
+}
+
+pub(super) fn is_generic_forced() -> bool {
+    GENERIC_ONLY.get()
+}
+
 /// Whether this thread runs a compio runtime now.
 pub(crate) fn is_inside() -> bool {
     Runtime::try_with_current(|_| ()).is_ok()

@@ -1,0 +1,364 @@
+//! How a wake-up crosses from one runtime to another: per-task wakers, our queue with the
+//! doorbell of the platform ("unified"), and our queue with the generic doorbell ("dual").
+//!
+//! `cargo bench --bench platform_comparison [-- WORKLOAD...]`. Runs of the contestants are
+//! interleaved, and medians are compared; give both threads one CPU (`taskset -c 1`) for
+//! the latency rows to be repeatable.
+
+use std::{
+    cell::Cell,
+    fmt::Display,
+    rc::Rc,
+    sync::{
+        Arc, Barrier, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Poll, Waker},
+    thread,
+    time::{Duration, Instant},
+};
+
+use compio_runtime::{Runtime, spawn};
+use compio_sync::{Notify, Semaphore, force_generic_doorbell};
+
+/// One flag and one waker: the least that a hand-over between two tasks can be.
+#[derive(Default)]
+struct Plain {
+    set: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Plain {
+    fn notify(&self) {
+        self.set.store(true, SeqCst);
+        let waker = self.waker.lock().unwrap().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    async fn notified(&self) {
+        std::future::poll_fn(|cx| {
+            if self.set.swap(false, SeqCst) {
+                return Poll::Ready(());
+            }
+            *self.waker.lock().unwrap() = Some(cx.waker().clone());
+            if self.set.swap(false, SeqCst) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}
+
+trait Signal: Default + Send + Sync + 'static {
+    const GENERIC: bool = false;
+    fn notify(&self);
+    fn notified(&self) -> impl Future<Output = ()>;
+    fn notify_all(&self);
+}
+
+impl Signal for Plain {
+    fn notify(&self) {
+        Plain::notify(self);
+    }
+    fn notified(&self) -> impl Future<Output = ()> {
+        Plain::notified(self)
+    }
+    fn notify_all(&self) {
+        unimplemented!("one waker")
+    }
+}
+
+impl Signal for tokio::sync::Notify {
+    fn notify(&self) {
+        self.notify_one();
+    }
+    fn notified(&self) -> impl Future<Output = ()> {
+        self.notified()
+    }
+    fn notify_all(&self) {
+        self.notify_waiters();
+    }
+}
+
+#[derive(Default)]
+struct Unified(Notify);
+
+impl Signal for Unified {
+    fn notify(&self) {
+        self.0.notify_one();
+    }
+    fn notified(&self) -> impl Future<Output = ()> {
+        self.0.notified()
+    }
+    fn notify_all(&self) {
+        self.0.notify_waiters();
+    }
+}
+
+#[derive(Default)]
+struct Dual(Notify);
+
+impl Signal for Dual {
+    const GENERIC: bool = true;
+    fn notify(&self) {
+        self.0.notify_one();
+    }
+    fn notified(&self) -> impl Future<Output = ()> {
+        self.0.notified()
+    }
+    fn notify_all(&self) {
+        self.0.notify_waiters();
+    }
+}
+
+fn runtime<S: Signal>() -> Runtime {
+    force_generic_doorbell(S::GENERIC);
+    Runtime::new().unwrap()
+}
+
+/// Nanoseconds for one round trip between two runtimes.
+fn ping_pong<S: Signal>(rounds: usize) -> f64 {
+    let (ping, pong) = (Arc::new(S::default()), Arc::new(S::default()));
+    let (a, b) = (ping.clone(), pong.clone());
+    let other = thread::spawn(move || {
+        runtime::<S>().block_on(async move {
+            spawn(async move {
+                for _ in 0..rounds {
+                    a.notified().await;
+                    b.notify();
+                }
+            })
+            .await
+            .unwrap();
+        })
+    });
+    let took = runtime::<S>().block_on(async move {
+        spawn(async move {
+            let start = Instant::now();
+            for _ in 0..rounds {
+                ping.notify();
+                pong.notified().await;
+            }
+            start.elapsed()
+        })
+        .await
+        .unwrap()
+    });
+    other.join().unwrap();
+    took.as_nanos() as f64 / rounds as f64
+}
+
+/// Nanoseconds per wake-up of a stream from a thread to the `tasks` of a busy runtime, which
+/// all wait for permits that a plain thread makes.
+fn stream<S: StreamSource>(wakes: usize, tasks: usize) -> f64 {
+    let source = Arc::new(S::default());
+    let taken = Arc::new(AtomicUsize::new(0));
+    let ready = Arc::new(Barrier::new(2));
+    let consumer = {
+        let (source, ready, taken) = (source.clone(), ready.clone(), taken.clone());
+        thread::spawn(move || {
+            force_generic_doorbell(S::GENERIC);
+            Runtime::new().unwrap().block_on(async move {
+                let tasks: Vec<_> = (0..tasks)
+                    .map(|_| {
+                        let (source, taken) = (source.clone(), taken.clone());
+                        spawn(async move {
+                            for _ in 0..wakes / tasks {
+                                source.take().await;
+                                taken.fetch_add(1, SeqCst);
+                            }
+                        })
+                    })
+                    .collect();
+                ready.wait();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            })
+        })
+    };
+    ready.wait();
+    let start = Instant::now();
+    for n in 0..wakes / tasks * tasks {
+        // Never more than the tasks can wait for.
+        while n - taken.load(SeqCst) >= tasks {
+            thread::yield_now();
+        }
+        source.give();
+    }
+    consumer.join().unwrap();
+    start.elapsed().as_nanos() as f64 / wakes as f64
+}
+
+trait StreamSource: Default + Send + Sync + 'static {
+    const GENERIC: bool = false;
+    fn give(&self);
+    fn take(&self) -> impl Future<Output = ()>;
+}
+
+struct TokioStream(tokio::sync::Semaphore);
+impl Default for TokioStream {
+    fn default() -> Self {
+        Self(tokio::sync::Semaphore::new(0))
+    }
+}
+impl StreamSource for TokioStream {
+    fn give(&self) {
+        self.0.add_permits(1);
+    }
+    async fn take(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
+}
+
+struct OurStream<const GENERIC: bool>(Semaphore);
+impl<const GENERIC: bool> Default for OurStream<GENERIC> {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
+}
+impl<const GENERIC: bool> StreamSource for OurStream<GENERIC> {
+    const GENERIC: bool = GENERIC;
+    fn give(&self) {
+        self.0.add_permits(1);
+    }
+    async fn take(&self) {
+        self.0.acquire().await.forget();
+    }
+}
+
+/// Microseconds that a thread spends to notify `n` tasks of a runtime, and until all have run.
+fn notify_all<S: Signal>(n: usize, rounds: usize) -> (f64, f64) {
+    let signal = Arc::new(S::default());
+    let ran = Arc::new(AtomicUsize::new(0));
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let target = {
+        let (signal, ran, waiting) = (signal.clone(), ran.clone(), waiting.clone());
+        thread::spawn(move || {
+            runtime::<S>().block_on(async move {
+                let tasks: Vec<_> = (0..n)
+                    .map(|_| {
+                        let (signal, ran, waiting) = (signal.clone(), ran.clone(), waiting.clone());
+                        spawn(async move {
+                            for _ in 0..rounds {
+                                let notified = signal.notified();
+                                waiting.fetch_add(1, SeqCst);
+                                notified.await;
+                                ran.fetch_add(1, SeqCst);
+                            }
+                        })
+                    })
+                    .collect();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            })
+        })
+    };
+    let (mut notifying, mut all) = (Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        while waiting.load(SeqCst) < n * round {
+            thread::yield_now();
+        }
+        // Let the runtime go to sleep.
+        thread::sleep(Duration::from_micros(300));
+        let start = Instant::now();
+        signal.notify_all();
+        notifying.push(start.elapsed());
+        while ran.load(SeqCst) < n * round {
+            std::hint::spin_loop();
+        }
+        all.push(start.elapsed());
+    }
+    target.join().unwrap();
+    (median_us(notifying), median_us(all))
+}
+
+fn median_us(mut values: Vec<Duration>) -> f64 {
+    values.sort();
+    values[values.len() / 2].as_nanos() as f64 / 1e3
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Runs the contestants in turn, and prints the medians and their ratios to the first.
+fn compare(workload: impl Display, unit: &str, rounds: usize, runs: &[(&str, &dyn Fn() -> f64)]) {
+    let mut results = vec![Vec::new(); runs.len()];
+    for _ in 0..rounds {
+        for (result, (_, run)) in results.iter_mut().zip(runs) {
+            result.push(run());
+        }
+    }
+    let first = median(&results[0]);
+    print!("{workload:<34}");
+    for ((name, _), result) in runs.iter().zip(&results) {
+        let value = median(result);
+        print!(" | {name} {value:.1} {unit} ({:.2})", value / first);
+    }
+    println!();
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(w));
+    if is_wanted("ping-pong") {
+        compare(
+            "ping-pong, round trip",
+            "ns",
+            9,
+            &[
+                ("plain waker", &|| ping_pong::<Plain>(20_000)),
+                ("tokio", &|| ping_pong::<tokio::sync::Notify>(20_000)),
+                ("unified", &|| ping_pong::<Unified>(20_000)),
+                ("dual", &|| ping_pong::<Dual>(20_000)),
+            ],
+        );
+    }
+    for tasks in [1, 10, 50, 1000] {
+        if is_wanted("stream") {
+            compare(
+                format!("stream to {tasks} tasks, per wake"),
+                "ns",
+                7,
+                &[
+                    ("tokio", &|| stream::<TokioStream>(100_000, tasks)),
+                    ("unified", &|| stream::<OurStream<false>>(100_000, tasks)),
+                    ("dual", &|| stream::<OurStream<true>>(100_000, tasks)),
+                ],
+            );
+        }
+    }
+    for n in [1, 10, 100, 1000, 10_000] {
+        if is_wanted("notify") {
+            let rounds = (20_000 / n).clamp(5, 50);
+            let part = |pick: fn((f64, f64)) -> f64, name: &str| {
+                compare(
+                    format!("notify {n}, {name}"),
+                    "us",
+                    5,
+                    &[
+                        ("tokio", &|| {
+                            pick(notify_all::<tokio::sync::Notify>(n, rounds))
+                        }),
+                        ("unified", &|| pick(notify_all::<Unified>(n, rounds))),
+                        ("dual", &|| pick(notify_all::<Dual>(n, rounds))),
+                    ],
+                );
+            };
+            part(|(notifying, _)| notifying, "the notifier's time");
+            part(|(_, all)| all, "until all have run");
+        }
+    }
+    let _unused = (Rc::new(Cell::new(0)), is_wanted("io"));
+}

@@ -1,0 +1,41 @@
+//! What the drain tasks of the doorbells have in common.
+
+use std::{future::poll_fn, sync::OnceLock, task::Poll, task::Waker};
+
+use super::{home::Home, runtime::learn_task_waker};
+
+/// The first step of each drain task: shows what the wakers of compio's tasks look like.
+pub(super) async fn begin() {
+    poll_fn(|cx| {
+        learn_task_waker(cx.waker());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Lets the other tasks run once.
+pub(super) async fn pass() {
+    let mut passed = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut passed, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Drains whenever the task is woken, for ever. Its waker is in `waker` before the mailbox is
+/// first asleep.
+pub(super) async fn when_woken(home: &Home, waker: &OnceLock<Waker>) -> ! {
+    poll_fn(|cx| {
+        waker.get_or_init(|| cx.waker().clone());
+        if home.drain() {
+            // More has come: others' turn first.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    })
+    .await
+}

@@ -1,0 +1,209 @@
+//! The doorbell of a runtime on io_uring: a futex wait that is armed on its own ring.
+//!
+//! | state of the drain task | the word | a ring |
+//! | --- | --- | --- |
+//! | before it looks | any | is seen by the drain |
+//! | has drained, not armed yet | as seen | changes it: the operation ends at once (`EAGAIN`) |
+//! | armed | as seen | ends the operation |
+//! | ended, not drained yet | any | does not come: the mailbox is awake |
+//!
+//! The runtime drains its mailbox where the completion is delivered, inside of its driver, as
+//! far as the wakers are those of its tasks; the drain task does the rest and arms again.
+//! Should the kernel refuse the operation after all, the drain task's waker takes over.
+//!
+//! Invariant `WORD`: the operation shares in the word, so it stays where it is until the driver
+//! has let go of the operation: at its completion, or when the ring is gone.
+
+use std::{io, sync::OnceLock, task::Waker};
+
+use compio_driver::{Extra, IourOpCode, OpEntry};
+use compio_runtime::Runtime;
+
+use super::{
+    Backend, Doorbell, drain,
+    home::{Home, contain},
+    runtime::Keeper,
+};
+use crate::sys::{
+    futex::{self, Word},
+    sync::Arc,
+};
+
+#[derive(Default)]
+struct Bell {
+    word: Word,
+    /// Set if the kernel has refused: the drain task's waker.
+    refused: OnceLock<Waker>,
+}
+
+impl Doorbell for Arc<Bell> {
+    fn backend(&self) -> Backend {
+        if self.refused.get().is_some() {
+            Backend::Generic
+        } else {
+            Backend::Futex
+        }
+    }
+
+    fn ring(&self) {
+        match self.refused.get() {
+            None => self.word.change(),
+            Some(waker) => contain(|| waker.wake_by_ref()),
+        }
+    }
+}
+
+/// The operation: waits until the bell is rung.
+struct Wait {
+    bell: Arc<Bell>,
+    home: Arc<Home>,
+    seen: u32,
+}
+
+// SAFETY: WORD: the entry points to the word, which `self.bell` keeps.
+unsafe impl IourOpCode for Wait {
+    type Control = ();
+
+    fn create_entry(&mut self, (): &mut ()) -> OpEntry {
+        self.bell.word.wait(self.seen).into()
+    }
+
+    /// Only if the driver finds the operation unsupported that we found supported.
+    fn call_blocking(&mut self, (): &mut ()) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    unsafe fn set_result(&mut self, (): &mut (), result: &io::Result<usize>, _: &Extra) {
+        if result.is_ok() {
+            self.home.wake_tasks();
+        }
+    }
+}
+
+/// With its feature `polling` compio-driver decides at run time between io_uring and a poller,
+/// and an operation has to be one of both; without it there is no such thing as `PollOpCode`.
+/// We cannot see the features of a dependency. So the names are looked up in compio-driver
+/// first, and found in a stand-in if it has none.
+mod polling {
+    const _: () = {
+        #[allow(unused_imports)]
+        use stand_in::{Decision, PollOpCode};
+        const _: () = {
+            #[allow(unused_imports)]
+            use compio_driver::*;
+
+            // SAFETY: it is never submitted to a poller, and would only fail.
+            unsafe impl PollOpCode for super::Wait {
+                type Control = ();
+
+                fn pre_submit(&mut self, (): &mut ()) -> std::io::Result<Decision> {
+                    Err(std::io::ErrorKind::Unsupported.into())
+                }
+
+                fn operate(&mut self, (): &mut ()) -> std::task::Poll<std::io::Result<usize>> {
+                    std::task::Poll::Ready(Err(std::io::ErrorKind::Unsupported.into()))
+                }
+            }
+        };
+    };
+
+    #[allow(dead_code)]
+    mod stand_in {
+        pub(super) enum Decision {}
+
+        /// # Safety
+        ///
+        /// Nobody calls it.
+        pub(super) unsafe trait PollOpCode {
+            type Control;
+            fn pre_submit(&mut self, control: &mut ()) -> std::io::Result<Decision>;
+            fn operate(&mut self, control: &mut ()) -> std::task::Poll<std::io::Result<usize>>;
+        }
+    }
+}
+
+/// Gives the keeper back if this runtime does not run on an io_uring with futex operations.
+pub(super) fn install(runtime: &Runtime, keeper: Keeper) -> Result<(), Keeper> {
+    if !runtime.driver_type().is_iouring() || !futex::is_supported() {
+        return Err(keeper);
+    }
+    let bell = Arc::new(Bell::default());
+    keeper.home().hang(Box::new(Arc::clone(&bell)));
+    runtime.spawn(answer(keeper, bell)).detach();
+    Ok(())
+}
+
+async fn answer(keeper: Keeper, bell: Arc<Bell>) {
+    drain::begin().await;
+    let home = keeper.home();
+    loop {
+        // Before the drain: a ring that is not seen by it ends the wait for this.
+        let seen = bell.word.look();
+        if home.drain() {
+            drain::pass().await;
+            continue;
+        }
+        let wait = Wait {
+            bell: Arc::clone(&bell),
+            home: Arc::clone(home),
+            seen,
+        };
+        match compio_runtime::submit(wait).await.0 {
+            Ok(_) => {}
+            Err(error) if futex::is_passing(&error) => {}
+            Err(_) => break,
+        }
+    }
+    drain::when_woken(home, &bell.refused).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::Notify;
+
+    /// The probe says that there is such an operation, and the kernel refuses it all the same.
+    #[test]
+    fn a_refused_wait_falls_back_to_the_waker() {
+        if !futex::is_supported() {
+            return;
+        }
+        let notify = Arc::new(Notify::new());
+        for round in 0..3 {
+            let target = thread::spawn({
+                let notify = Arc::clone(&notify);
+                move || {
+                    futex::REFUSED.set(round < 2);
+                    Runtime::new().unwrap().block_on(async {
+                        for _ in 0..5 {
+                            let tasks: Vec<_> = (0..100)
+                                .map(|_| {
+                                    let notify = Arc::clone(&notify);
+                                    compio_runtime::spawn(async move { notify.notified().await })
+                                })
+                                .collect();
+                            for task in tasks {
+                                task.await.unwrap();
+                            }
+                        }
+                        crate::backend()
+                    })
+                }
+            });
+            while !target.is_finished() {
+                if notify.waiter_count() == 100 {
+                    notify.notify_waiters();
+                }
+                thread::yield_now();
+            }
+            let expected = if round < 2 {
+                Backend::Generic
+            } else {
+                Backend::Futex
+            };
+            assert_eq!(target.join().unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Linux 6.17 and later lose private futex waits that were armed before the process started its
+//! first thread. Ours are shared. The standard test harness starts threads before any test, so
+//! this is a program of its own.
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
+
+#[cfg(target_os = "linux")]
+fn main() {
+    use std::{sync::Arc, thread, time::Duration};
+
+    use compio_runtime::{Runtime, spawn};
+    use compio_sync::{Event, backend};
+
+    let Ok(runtime) = Runtime::new() else {
+        println!("no runtime can be made here");
+        return;
+    };
+    let event = Arc::new(Event::new());
+    let doorbell = runtime.block_on(async {
+        let tasks: Vec<_> = (0..100)
+            .map(|_| {
+                let event = event.clone();
+                spawn(async move { event.wait().await })
+            })
+            .collect();
+        let doorbell = backend();
+        // Through the driver, so that the wait is armed before there is a second thread.
+        compio::runtime::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(threads(), 1, "the first thread has to come later");
+        assert_eq!(event.waiter_count(), 100);
+
+        let watchdog = thread::spawn({
+            let event = event.clone();
+            move || {
+                thread::sleep(Duration::from_millis(20));
+                event.set();
+                thread::sleep(Duration::from_secs(30));
+                eprintln!("a wake-up was lost");
+                std::process::exit(1);
+            }
+        });
+        for task in tasks {
+            task.await.unwrap();
+        }
+        drop(watchdog);
+        doorbell
+    });
+    println!("test result: ok. a wait armed before the first thread was woken ({doorbell})");
+}
+
+#[cfg(target_os = "linux")]
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
+}
