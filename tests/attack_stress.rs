@@ -214,7 +214,10 @@ fn notify() {
             async move {
                 for _ in 0..ROUNDS {
                     let got = match random.next(4) {
-                        0 => Some(notify.notified().await),
+                        0 => {
+                            notify.notified().await;
+                            Some(())
+                        }
                         1 => {
                             let mut notified = pin!(notify.notified());
                             notified.as_mut().enable();
