@@ -40,7 +40,7 @@ fn after_a_forgotten_wait(notify: impl FnOnce(&Condvar)) {
     let mut wait = Box::pin(condvar.wait(place.as_ref().unwrap().try_lock().unwrap()));
     assert!(poll(&mut wait, &waker).is_pending());
     mem::forget(wait);
-    drop(place.take());
+    place = None;
     let other = place.insert(Mutex::new(2));
     let held = other.try_lock().unwrap();
     notify(&condvar);

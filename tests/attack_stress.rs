@@ -94,7 +94,7 @@ where
                 Runtime::new().unwrap().block_on(async {
                     let tasks: Vec<_> = (1..=10)
                         .map(|n| {
-                            let seed = Random((at * 10 + n) * 0x9E37_79B1);
+                            let seed = Random(u32::wrapping_mul(at * 10 + n, 0x9E37_79B1));
                             compio_runtime::spawn(task(seed))
                         })
                         .collect();
