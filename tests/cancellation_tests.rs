@@ -23,7 +23,10 @@ fn dropped_before_the_first_poll_nothing_has_happened() {
     drop((notify.notified(), notify.notified_owned(), event.wait()));
     assert_eq!(semaphore.available_permits(), 1);
     assert_eq!(semaphore.waiter_count() + mutex.waiter_count(), 0);
-    assert_eq!(condvar.waiter_count() + notify.waiter_count() + event.waiter_count(), 0);
+    assert_eq!(
+        condvar.waiter_count() + notify.waiter_count() + event.waiter_count(),
+        0
+    );
     assert_eq!(Arc::strong_count(&semaphore) + Arc::strong_count(&mutex), 2);
 
     // A stored notification is not eaten by one that never asked.
@@ -148,7 +151,11 @@ fn a_partly_collected_request_hands_on_what_it_has() {
     });
     let semaphore = Semaphore::new(2);
     drop(Hand::waiting(semaphore.acquire_many(5)));
-    assert_eq!(semaphore.available_permits(), 2, "nobody else: they are free again");
+    assert_eq!(
+        semaphore.available_permits(),
+        2,
+        "nobody else: they are free again"
+    );
 }
 
 #[test]
@@ -174,7 +181,11 @@ fn dropped_after_it_was_granted_a_permit_the_next_gets_it() {
         let last = road.wait(semaphore.acquire_many(3));
         semaphore.add_permits(1);
         drop(last);
-        assert_eq!(semaphore.available_permits(), 3, "nobody else: they are free again");
+        assert_eq!(
+            semaphore.available_permits(),
+            3,
+            "nobody else: they are free again"
+        );
         assert_eq!(semaphore.waiter_count(), 0);
     });
 }
@@ -285,7 +296,10 @@ fn a_notified_waiter_that_is_dropped_passes_the_notification_on() {
         let last = road.wait(notify.notified());
         road.send(|| notify.notify_one());
         drop(last);
-        assert!(format!("{notify:?}").contains("stored: true"), "nobody else: stored");
+        assert!(
+            format!("{notify:?}").contains("stored: true"),
+            "nobody else: stored"
+        );
         road.hand(notify.notified()).expect_ready();
     });
 }

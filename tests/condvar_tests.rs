@@ -5,8 +5,8 @@ mod common;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use common::{
-    Hand, in_runtime, on_another_thread, on_runtimes, panic_message, park_on, probe::woken,
-    rounds, spawn, until, watchdog,
+    Hand, in_runtime, on_another_thread, on_runtimes, panic_message, park_on, probe::woken, rounds,
+    spawn, until, watchdog,
 };
 use compio_sync::{Condvar, CondvarWait, Mutex};
 
@@ -273,7 +273,11 @@ fn wait_while_waits_as_long_as_the_condition_holds() {
     }));
     assert_eq!(*mutex.try_lock().unwrap(), 1);
     wait.expect_pending();
-    assert_eq!(*mutex.try_lock().unwrap(), 1, "asked only after a notification");
+    assert_eq!(
+        *mutex.try_lock().unwrap(),
+        1,
+        "asked only after a notification"
+    );
     condvar.notify_one();
     wait.expect_pending();
     assert!(!mutex.is_locked());
@@ -457,7 +461,11 @@ async fn a_timeout_composes_and_leaves_the_mutex_unlocked() {
     let limit = Duration::from_millis(1);
     let (mutex, condvar) = (Mutex::new(0), Condvar::new());
     let guard = mutex.lock().await;
-    assert!(compio::time::timeout(limit, condvar.wait(guard)).await.is_err());
+    assert!(
+        compio::time::timeout(limit, condvar.wait(guard))
+            .await
+            .is_err()
+    );
     assert!(!mutex.is_locked());
     let guard = mutex.lock().await;
     let wait = condvar.wait_while(guard, |_| true);
@@ -483,7 +491,10 @@ fn debug_output_tells_the_state_and_no_data() {
     assert!(!show(&wait).contains("secret"));
     let guard = mutex.try_lock().unwrap();
     let shown = format!("{:?}", condvar.wait_while(guard, |_| true));
-    assert!(shown.starts_with("CondvarWaitWhile {") && !shown.contains("secret"), "{shown}");
+    assert!(
+        shown.starts_with("CondvarWaitWhile {") && !shown.contains("secret"),
+        "{shown}"
+    );
 }
 
 #[test]

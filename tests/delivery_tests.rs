@@ -429,7 +429,11 @@ fn the_back_end_is_told() {
     assert!(message.contains("not in a compio runtime"), "{message}");
     let backend = runtime().block_on(async { compio_sync::backend() });
     in_runtime(async || {
-        assert_eq!(compio_sync::try_backend(), Some(backend), "it does not change");
+        assert_eq!(
+            compio_sync::try_backend(),
+            Some(backend),
+            "it does not change"
+        );
         let here = spawn(async { compio_sync::backend() }).await.unwrap();
         assert_eq!(here, backend);
     });

@@ -4,9 +4,7 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{
-    Hand, in_runtime, on_runtimes, panic_message, rounds, spawn, until, watchdog,
-};
+use common::{Hand, in_runtime, on_runtimes, panic_message, rounds, spawn, until, watchdog};
 use compio_sync::Event;
 
 #[compio::test]
@@ -112,7 +110,9 @@ fn threads_are_let_through_and_a_runtime_must_not_be_blocked() {
     let _dog = watchdog();
     let event = Event::new();
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| event.blocking_wait())).collect();
+        let threads: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| event.blocking_wait()))
+            .collect();
         in_runtime(async || {
             until(|| event.waiter_count() == 3).await;
             assert!(panic_message(|| event.blocking_wait()).contains("cannot block"));
@@ -128,7 +128,9 @@ fn threads_are_let_through_and_a_runtime_must_not_be_blocked() {
 fn set_and_reset_race_with_waits() {
     let _dog = watchdog();
     // Each step is set once; nobody may miss one or pass one early.
-    let steps: Vec<_> = (0..rounds(2000)).map(|_| [Event::new(), Event::new()]).collect();
+    let steps: Vec<_> = (0..rounds(2000))
+        .map(|_| [Event::new(), Event::new()])
+        .collect();
     on_runtimes(2, async |me| {
         for step in &steps {
             step[me].set();
@@ -136,7 +138,12 @@ fn set_and_reset_race_with_waits() {
             assert!(step[1 - me].is_set());
         }
     });
-    assert!(steps.iter().flatten().all(|event| event.waiter_count() == 0));
+    assert!(
+        steps
+            .iter()
+            .flatten()
+            .all(|event| event.waiter_count() == 0)
+    );
 }
 
 #[test]
@@ -175,10 +182,16 @@ fn debug_output_tells_the_state() {
     let _dog = watchdog();
     let event = Event::default();
     let mut wait = Hand::waiting(event.wait());
-    assert_eq!(format!("{event:?}"), "Event { is_set: false, waiter_count: 1 }");
+    assert_eq!(
+        format!("{event:?}"),
+        "Event { is_set: false, waiter_count: 1 }"
+    );
     assert!(format!("{:?}", wait.as_ref()).starts_with("EventWait { queued: true, done: false"));
     event.set();
     wait.expect_ready();
     assert!(format!("{:?}", wait.as_ref()).contains("queued: false, done: true"));
-    assert_eq!(format!("{event:?}"), "Event { is_set: true, waiter_count: 0 }");
+    assert_eq!(
+        format!("{event:?}"),
+        "Event { is_set: true, waiter_count: 0 }"
+    );
 }

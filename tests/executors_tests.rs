@@ -121,10 +121,12 @@ fn everything_works_among_tasks_of_compio_and_tokio() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             in_tokio(async {
-                let task = || tokio::spawn({
-                    let work = work.clone();
-                    async move { work.all().await }
-                });
+                let task = || {
+                    tokio::spawn({
+                        let work = work.clone();
+                        async move { work.all().await }
+                    })
+                };
                 let tasks: Vec<_> = (0..20).map(|_| task()).collect();
                 for task in tasks {
                     task.await.unwrap();
@@ -133,10 +135,12 @@ fn everything_works_among_tasks_of_compio_and_tokio() {
         });
         scope.spawn(|| {
             in_runtime(async || {
-                let task = || spawn({
-                    let work = work.clone();
-                    async move { work.all().await }
-                });
+                let task = || {
+                    spawn({
+                        let work = work.clone();
+                        async move { work.all().await }
+                    })
+                };
                 let tasks: Vec<_> = (0..20).map(|_| task()).collect();
                 for task in tasks {
                     task.await.unwrap();

@@ -5,8 +5,8 @@ mod common;
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use common::{
-    Hand, in_runtime, on_another_thread, on_runtimes, panic_message, park_on, probe::woken,
-    rounds, spawn, until, watchdog, yield_now,
+    Hand, in_runtime, on_another_thread, on_runtimes, panic_message, park_on, probe::woken, rounds,
+    spawn, until, watchdog, yield_now,
 };
 use compio_sync::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
 
@@ -98,7 +98,10 @@ fn a_woken_waiter_is_overtaken_so_often_and_no_more() {
         assert!(overtaker.is_some());
         drop(overtaker);
     }
-    assert!(mutex.try_lock().is_none(), "kept for the waiter from now on");
+    assert!(
+        mutex.try_lock().is_none(),
+        "kept for the waiter from now on"
+    );
     assert!(mutex.is_locked());
     let mut newcomer = Hand::waiting(mutex.lock());
     drop(wait.expect_ready());
@@ -120,7 +123,11 @@ fn a_waiter_that_came_in_vain_gets_the_lock_at_the_next_unlock() {
     first.expect_pending();
     assert_eq!(mutex.waiter_count(), 2);
     drop(overtaker);
-    assert_eq!((first.wakes(), second.wakes()), (2, 0), "still before the second");
+    assert_eq!(
+        (first.wakes(), second.wakes()),
+        (2, 0),
+        "still before the second"
+    );
     assert!(mutex.try_lock().is_none());
     second.expect_pending();
     drop(first.expect_ready());
@@ -147,7 +154,11 @@ fn every_waiter_gets_the_lock_within_the_bound() {
         }
         drop(waits[i].expect_ready());
         others += 1;
-        assert!(others <= (OVERTAKES + 2) * (i + 1), "{others} before {}", i + 2);
+        assert!(
+            others <= (OVERTAKES + 2) * (i + 1),
+            "{others} before {}",
+            i + 2
+        );
     }
     assert!(!mutex.is_locked());
 }
@@ -250,7 +261,10 @@ fn blocking_inside_of_a_runtime_panics() {
             panic_message(|| mutex.blocking_lock()),
             panic_message(|| mutex.blocking_lock_owned()),
         ];
-        assert!(messages.iter().all(|m| m.contains("cannot block")), "{messages:?}");
+        assert!(
+            messages.iter().all(|m| m.contains("cannot block")),
+            "{messages:?}"
+        );
     });
     assert!(!mutex.is_locked());
 }
@@ -364,7 +378,9 @@ fn a_panic_while_mapping_unlocks() {
     panic_message(|| MutexGuard::map(mutex.try_lock().unwrap(), |_| -> &mut i32 { panic!("x") }));
     assert!(!mutex.is_locked());
     panic_message(|| {
-        OwnedMutexGuard::map(mutex.try_lock_owned().unwrap(), |_| -> &mut i32 { panic!("x") })
+        OwnedMutexGuard::map(mutex.try_lock_owned().unwrap(), |_| -> &mut i32 {
+            panic!("x")
+        })
     });
     assert!(!mutex.is_locked());
     assert_eq!(Arc::strong_count(&mutex), 1);
@@ -386,7 +402,10 @@ fn debug_output_never_shows_locked_data() {
         "Mutex { data: <locked>, waiter_count: 1 }"
     );
     let shown = format!("{:?}", wait.as_ref());
-    assert!(shown.starts_with("Lock { queued: true, done: false"), "{shown}");
+    assert!(
+        shown.starts_with("Lock { queued: true, done: false"),
+        "{shown}"
+    );
     assert!(format!("{:?}", mutex.lock_owned()).starts_with("LockOwned { queued: false"));
     drop(guard);
     drop(wait.expect_ready());
@@ -415,7 +434,11 @@ async fn a_timeout_composes() {
     let mutex = Arc::new(Mutex::new(()));
     let guard = compio::time::timeout(limit, mutex.lock()).await.unwrap();
     assert!(compio::time::timeout(limit, mutex.lock()).await.is_err());
-    assert!(compio::time::timeout(limit, mutex.lock_owned()).await.is_err());
+    assert!(
+        compio::time::timeout(limit, mutex.lock_owned())
+            .await
+            .is_err()
+    );
     assert_eq!(mutex.waiter_count(), 0);
     drop(guard);
     assert!(!mutex.is_locked());

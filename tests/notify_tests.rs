@@ -89,7 +89,9 @@ fn notify_last_goes_to_the_last() {
 fn notify_waiters_reaches_all_that_wait_and_stores_nothing() {
     let _dog = watchdog();
     let notify = Notify::new();
-    let mut waits: Vec<_> = (0..1000).map(|_| Hand::waiting(notify.notified())).collect();
+    let mut waits: Vec<_> = (0..1000)
+        .map(|_| Hand::waiting(notify.notified()))
+        .collect();
     notify.notify_waiters();
     assert_eq!(notify.waiter_count(), 0);
     assert!(!is_stored(&notify));
@@ -267,7 +269,10 @@ fn two_runtimes_play_ping_pong() {
             }
         }
     });
-    assert!(ball.iter().all(|side| !is_stored(side) && side.waiter_count() == 0));
+    assert!(
+        ball.iter()
+            .all(|side| !is_stored(side) && side.waiter_count() == 0)
+    );
 }
 
 #[compio::test]
@@ -275,11 +280,21 @@ async fn a_timeout_composes() {
     let _dog = watchdog();
     let limit = Duration::from_millis(1);
     let notify = Arc::new(Notify::new());
-    assert!(compio::time::timeout(limit, notify.notified()).await.is_err());
-    assert!(compio::time::timeout(limit, notify.notified_owned()).await.is_err());
+    assert!(
+        compio::time::timeout(limit, notify.notified())
+            .await
+            .is_err()
+    );
+    assert!(
+        compio::time::timeout(limit, notify.notified_owned())
+            .await
+            .is_err()
+    );
     assert_eq!(notify.waiter_count(), 0);
     notify.notify_one();
-    compio::time::timeout(limit, notify.notified()).await.unwrap();
+    compio::time::timeout(limit, notify.notified())
+        .await
+        .unwrap();
 }
 
 #[test]
@@ -299,7 +314,10 @@ fn debug_output_tells_the_state() {
     let _dog = watchdog();
     let notify = Arc::new(Notify::new());
     let mut wait = Hand::waiting(notify.notified());
-    assert_eq!(format!("{notify:?}"), "Notify { stored: false, waiter_count: 1 }");
+    assert_eq!(
+        format!("{notify:?}"),
+        "Notify { stored: false, waiter_count: 1 }"
+    );
     assert!(format!("{:?}", wait.as_ref()).starts_with("Notified { queued: true, done: false"));
     notify.notify_one();
     wait.expect_ready();

@@ -209,8 +209,7 @@ fn runtimes_that_take_turns_on_one_thread_are_all_woken() {
             .map(|rt| {
                 rt.block_on(async {
                     settle().await;
-                    let waits: Vec<_> =
-                        (0..50).map(|_| Hand::waiting(notify.notified())).collect();
+                    let waits: Vec<_> = (0..50).map(|_| Hand::waiting(notify.notified())).collect();
                     waits
                 })
             })
@@ -253,7 +252,9 @@ fn a_runtime_nested_in_a_task_of_another_is_woken() {
                 // The inner one ends and its home is closed; the outer goes on.
                 runtime().block_on(async {
                     let (there, back) = (there.clone(), back.clone());
-                    spawn(async move { play(&there, &back).await }).await.unwrap();
+                    spawn(async move { play(&there, &back).await })
+                        .await
+                        .unwrap();
                 });
             })
             .await
@@ -411,7 +412,9 @@ fn futures_may_be_dropped_on_another_thread_than_they_were_polled_on() {
     on_runtimes(2, async |me| {
         settle().await;
         for turn in 0..rounds(300) {
-            let waits: Vec<_> = (0..20).map(|_| Hand::waiting(semaphore.acquire())).collect();
+            let waits: Vec<_> = (0..20)
+                .map(|_| Hand::waiting(semaphore.acquire()))
+                .collect();
             meeting.wait().await;
             std::thread::scope(|scope| {
                 scope.spawn(move || drop(waits));

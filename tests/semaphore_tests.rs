@@ -165,7 +165,10 @@ fn permits_given_at_once_go_to_as_many_as_they_suffice_for() {
     semaphore.add_permits(3);
     assert_eq!(woken(&waits), [0, 1, 2, 3]);
     assert_eq!(semaphore.available_permits(), 1);
-    let all: usize = waits.iter_mut().map(|w| w.expect_ready().num_permits()).sum();
+    let all: usize = waits
+        .iter_mut()
+        .map(|w| w.expect_ready().num_permits())
+        .sum();
     assert_eq!(all, 10);
 }
 
@@ -173,7 +176,9 @@ fn permits_given_at_once_go_to_as_many_as_they_suffice_for() {
 fn a_thousand_waiters_get_a_thousand_permits() {
     let _dog = watchdog();
     let semaphore = Semaphore::new(0);
-    let mut waits: Vec<_> = (0..1000).map(|_| Hand::waiting(semaphore.acquire())).collect();
+    let mut waits: Vec<_> = (0..1000)
+        .map(|_| Hand::waiting(semaphore.acquire()))
+        .collect();
     semaphore.add_permits(1001);
     assert_eq!(semaphore.waiter_count(), 0);
     assert_eq!(semaphore.available_permits(), 1);
@@ -189,7 +194,12 @@ fn none_at_all_is_always_free() {
     let _dog = watchdog();
     let semaphore = Semaphore::new(0);
     let _waiting = Hand::waiting(semaphore.acquire());
-    assert_eq!(Hand::new(semaphore.acquire_many(0)).expect_ready().num_permits(), 0);
+    assert_eq!(
+        Hand::new(semaphore.acquire_many(0))
+            .expect_ready()
+            .num_permits(),
+        0
+    );
     let none = semaphore.try_acquire_many(0).unwrap();
     assert_eq!(none.num_permits(), 0);
     drop(none);
@@ -262,7 +272,11 @@ fn forget_permits_takes_free_ones_only() {
     assert_eq!(semaphore.forget_permits(1), 1);
     assert_eq!(semaphore.available_permits(), 2);
     let mut waiting = Hand::waiting(semaphore.acquire_many(3));
-    assert_eq!(semaphore.forget_permits(10), 0, "while somebody waits none is free");
+    assert_eq!(
+        semaphore.forget_permits(10),
+        0,
+        "while somebody waits none is free"
+    );
     drop(held);
     assert_eq!(semaphore.available_permits(), 1);
     assert_eq!(semaphore.forget_permits(usize::MAX), 1);
@@ -304,7 +318,11 @@ fn owned_permits_are_merged_split_and_forgotten() {
     permit.forget();
     drop(two);
     assert_eq!(semaphore.available_permits(), 3);
-    assert_eq!(Arc::strong_count(&semaphore), 1, "forgotten ones do not leak");
+    assert_eq!(
+        Arc::strong_count(&semaphore),
+        1,
+        "forgotten ones do not leak"
+    );
 }
 
 #[test]
@@ -431,7 +449,11 @@ fn a_spurious_poll_changes_nothing() {
         first.expect_pending();
     }
     assert_eq!(semaphore.waiter_count(), 2);
-    assert_eq!(first.probe().clones(), 1, "a waker that is still right is not cloned");
+    assert_eq!(
+        first.probe().clones(),
+        1,
+        "a waker that is still right is not cloned"
+    );
     semaphore.add_permits(1);
     second.expect_pending();
     first.expect_ready().forget();
@@ -457,9 +479,19 @@ async fn a_timeout_composes() {
     let _dog = watchdog();
     let semaphore = Arc::new(Semaphore::new(1));
     let limit = Duration::from_millis(1);
-    let permit = compio::time::timeout(limit, semaphore.acquire()).await.unwrap();
-    assert!(compio::time::timeout(limit, semaphore.acquire()).await.is_err());
-    assert!(compio::time::timeout(limit, semaphore.acquire_many_owned(2)).await.is_err());
+    let permit = compio::time::timeout(limit, semaphore.acquire())
+        .await
+        .unwrap();
+    assert!(
+        compio::time::timeout(limit, semaphore.acquire())
+            .await
+            .is_err()
+    );
+    assert!(
+        compio::time::timeout(limit, semaphore.acquire_many_owned(2))
+            .await
+            .is_err()
+    );
     assert_eq!(semaphore.waiter_count(), 0);
     drop(permit);
     assert_eq!(semaphore.available_permits(), 1);
@@ -493,7 +525,10 @@ fn a_leaked_permit_is_a_leak_and_no_more() {
     let semaphore = Semaphore::new(2);
     std::mem::forget(semaphore.try_acquire().unwrap());
     assert_eq!(semaphore.available_permits(), 1);
-    assert!(matches!(Hand::new(semaphore.acquire()).poll(), Poll::Ready(_)));
+    assert!(matches!(
+        Hand::new(semaphore.acquire()).poll(),
+        Poll::Ready(_)
+    ));
 }
 
 #[test]

@@ -32,7 +32,11 @@ fn a_waker_that_panics_when_called_harms_neither_notifier_nor_others() {
     let test = || {
         let mut waits: Vec<_> = (0..MANY)
             .map(|i| {
-                let probe = if i % 3 == 1 { panicking(Act::Wake) } else { Probe::new() };
+                let probe = if i % 3 == 1 {
+                    panicking(Act::Wake)
+                } else {
+                    Probe::new()
+                };
                 let mut wait = Hand::with_probe(semaphore.acquire(), probe);
                 wait.expect_pending();
                 wait
@@ -52,7 +56,10 @@ fn a_waker_that_panics_when_called_harms_neither_notifier_nor_others() {
         settle().await;
         test();
     });
-    assert_eq!((semaphore.available_permits(), semaphore.waiter_count()), (0, 0));
+    assert_eq!(
+        (semaphore.available_permits(), semaphore.waiter_count()),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -184,7 +191,10 @@ fn a_waker_that_panics_when_dropped_loses_nothing_but_its_own_wait() {
     assert_eq!(semaphore.waiter_count(), 0);
     semaphore.add_permits(1);
     assert!(next.poll().is_ready());
-    assert!(!drop_in(&|| semaphore.add_permits(1)), "woken, it was used up");
+    assert!(
+        !drop_in(&|| semaphore.add_permits(1)),
+        "woken, it was used up"
+    );
     assert_eq!(semaphore.available_permits(), 2);
 }
 
@@ -324,7 +334,10 @@ fn a_waker_may_drop_or_poll_another_wait_of_the_same_queue() {
     semaphore.add_permits(MANY / 2);
     assert_eq!(semaphore.waiter_count(), 0);
     first.expect_ready().forget();
-    assert_eq!(semaphore.available_permits() + got.load(SeqCst), MANY / 2 - 1);
+    assert_eq!(
+        semaphore.available_permits() + got.load(SeqCst),
+        MANY / 2 - 1
+    );
 }
 
 #[test]
@@ -405,6 +418,9 @@ fn waits_under_a_cancel_token_are_woken_and_cancelled() {
         for task in tasks {
             let _ = task.await.unwrap();
         }
-        assert_eq!((semaphore.available_permits(), semaphore.waiter_count()), (0, 0));
+        assert_eq!(
+            (semaphore.available_permits(), semaphore.waiter_count()),
+            (0, 0)
+        );
     });
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::sys::sync::Arc;
 
-/// How many homes one batch can ring.
+/// How many homes one batch can post to.
 const HOMES: usize = 4;
 
 /// How many wakers of another runtime may be called straight from here before their tasks
@@ -35,10 +35,10 @@ pub(super) struct Batch {
     wakers: Wakers,
     /// The mailbox being filled.
     open: Option<Outbox>,
-    /// The first `homes` are there. One more than `has_room` allows, for the mailbox that is open
-    /// then.
-    rings: [MaybeUninit<Arc<Home>>; HOMES + 1],
-    homes: usize,
+    /// The homes that were posted to, and whether they have to be rung: the first `kept` are
+    /// there. One more than `has_room` allows, for the mailbox that is open then.
+    homes: [(MaybeUninit<Arc<Home>>, bool); HOMES + 1],
+    kept: usize,
     handed: usize,
     /// More than a few are going to be handed over.
     is_large: bool,
@@ -50,8 +50,8 @@ impl Batch {
         Self {
             wakers: Wakers::new(),
             open: None,
-            rings: [const { MaybeUninit::uninit() }; HOMES + 1],
-            homes: 0,
+            homes: [const { (MaybeUninit::uninit(), false) }; HOMES + 1],
+            kept: 0,
             handed: 0,
             is_large: false,
         }
@@ -64,7 +64,7 @@ impl Batch {
     /// Whether one more waiter may be handed over before the lock is let go. Keeps
     /// the time under the lock bounded, too.
     pub(super) fn has_room(&self) -> bool {
-        self.wakers.has_room() && self.homes < HOMES && self.handed < 4 * BATCH
+        self.wakers.has_room() && self.kept < HOMES && self.handed < 4 * BATCH
     }
 
     /// Hands a waiter over that has just left its queue.
@@ -142,19 +142,30 @@ impl Batch {
     /// Lets go of the mailbox. Before any other queue is locked.
     #[inline]
     pub(super) fn close(&mut self) {
-        if let Some(open) = self.open.take()
-            && let Some(home) = open.send()
-        {
-            self.rings[self.homes].write(home);
-            self.homes += 1;
+        if let Some(open) = self.open.take() {
+            let (home, ring) = open.send();
+            self.keep(home, ring);
         }
+    }
+
+    /// Keeps a home until no lock is held: ours may be the last share in it, and with it go wakers.
+    fn keep(&mut self, home: Arc<Home>, ring: bool) {
+        for (known, rings) in &mut self.homes[..self.kept] {
+            // SAFETY: the first `kept` were written.
+            if Arc::ptr_eq(unsafe { known.assume_init_ref() }, &home) {
+                *rings |= ring;
+                return;
+            }
+        }
+        self.homes[self.kept] = (MaybeUninit::new(home), ring);
+        self.kept += 1;
     }
 
     /// Makes room again, without any lock held. Homes are rung at the end if they can wait:
     /// who is not awake yet does not get in the way of the rest.
     pub(super) fn deliver_some(&mut self) {
         self.handed = 0;
-        if self.homes == HOMES {
+        if self.kept >= HOMES {
             self.deliver();
         } else {
             self.wakers.wake();
@@ -166,7 +177,7 @@ impl Batch {
     pub(super) fn deliver(&mut self) {
         debug_assert!(self.open.is_none(), "a mailbox is still locked");
         self.handed = 0;
-        if self.homes > 0 {
+        if self.kept > 0 {
             self.ring();
         }
         self.wakers.wake();
@@ -174,10 +185,13 @@ impl Batch {
 
     #[cold]
     fn ring(&mut self) {
-        let homes = std::mem::take(&mut self.homes);
-        for home in &self.rings[..homes] {
-            // SAFETY: the first `homes` were written, and each is read once.
-            unsafe { home.assume_init_read() }.ring();
+        let kept = std::mem::take(&mut self.kept);
+        for (home, ring) in &self.homes[..kept] {
+            // SAFETY: the first `kept` were written, and each is read once.
+            let home = unsafe { home.assume_init_read() };
+            if *ring {
+                home.ring();
+            }
         }
     }
 }

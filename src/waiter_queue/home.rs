@@ -32,7 +32,7 @@ use super::{
     runtime::{self, ThreadToken},
     waiter::{Phase, Waiter},
 };
-use crate::sys::sync::{Arc, AtomicUsize, Lock, LockGuard, Ordering};
+use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, LockGuard, Ordering};
 
 /// How many wakers are called between two looks at a locked list.
 #[cfg(not(loom))]
@@ -124,6 +124,7 @@ pub(super) struct Home {
     /// The waker of its driver. Keeps what it needs of the driver alive.
     driver: Waker,
     mail: Lock<Mail>,
+    running: AtomicBool,
     /// Waiters in phase `Counted`.
     counted: AtomicUsize,
     bell: OnceLock<Box<dyn Doorbell>>,
@@ -139,6 +140,7 @@ impl Home {
                 list: List::new(),
                 status: Status::Awake,
             }),
+            running: AtomicBool::new(false),
             counted: AtomicUsize::new(0),
             bell: OnceLock::new(),
         }
@@ -164,11 +166,24 @@ impl Home {
     fn route(&self, waker: &Waker) -> Route {
         if std::ptr::eq(waker.vtable(), self.driver.vtable()) {
             Route::Driver
-        } else if runtime::is_task_waker(waker) {
+        } else if self.is_running() && runtime::is_task_waker(waker) {
             Route::Task
         } else {
             Route::Foreign
         }
+    }
+
+    /// Whether the drain task has ever run. A runtime that was only entered, by a task of
+    /// another, may never run one.
+    fn is_running(&self) -> bool {
+        // Relaxed: told by this thread to itself.
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// By the drain task.
+    pub(super) fn set_running(&self) {
+        // Relaxed: as above.
+        self.running.store(true, Ordering::Relaxed);
     }
 
     /// Whether one more waker may be called directly from another thread, if that makes
@@ -212,7 +227,7 @@ impl Home {
             waiter.set_phase(Phase::Woken);
         }
         drop(mail);
-        drop(waker);
+        contain(|| drop(waker));
     }
 
     /// Wakes what lies in the mailbox, on this runtime's thread. Returns whether
@@ -397,17 +412,17 @@ impl Outbox {
         true
     }
 
-    /// Closes the outbox, and returns the home if it has to be rung: without any
-    /// lock held.
+    /// Closes the outbox, and returns the home and whether it has to be rung: both to be dealt
+    /// with when no lock is held.
     #[must_use]
-    pub(super) fn send(mut self) -> Option<Arc<Home>> {
+    pub(super) fn send(mut self) -> (Arc<Home>, bool) {
         let ring = self.posted && self.mail.status == Status::Asleep;
         if ring {
             self.mail.status = Status::Awake;
         }
         // SAFETY: OUTBOX: dropped once, here, before the home.
         unsafe { ManuallyDrop::drop(&mut self.mail) };
-        ring.then_some(self.home)
+        (self.home, ring)
     }
 }
 

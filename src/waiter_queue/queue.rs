@@ -46,9 +46,9 @@ impl WaiterQueue {
         self.list.lock().len()
     }
 
-    /// Queues `waiter`, unless `ready` says under the lock that there is nothing to
-    /// wait for. Returns whether it was queued. Whoever makes `ready` true before
-    /// it wakes will find the waiter.
+    /// Queues `waiter`, if `wait` says under the lock that there is something to wait for.
+    /// Returns whether it was queued. Whoever changes that before it wakes will find the
+    /// waiter.
     pub(crate) fn add_waiter_if(
         &self,
         mut waiter: Pin<&mut Waiter>,
@@ -65,9 +65,11 @@ impl WaiterQueue {
         wait
     }
 
-    /// Wakes all that wait now; who comes meanwhile is not meant.
-    pub(crate) fn wake_all(&self, note: usize) {
+    /// Does `begin` under the lock, and wakes all that wait at that moment; who comes later is
+    /// not meant.
+    pub(crate) fn wake_all(&self, note: usize, begin: impl FnOnce()) {
         let mut queue = self.lock();
+        begin();
         let round = queue.new_round();
         if queue.len() > 1 {
             queue.batch.expect_many();
