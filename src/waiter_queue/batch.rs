@@ -154,7 +154,8 @@ impl Batch {
     /// who is not awake yet does not get in the way of the rest.
     pub(super) fn deliver_some(&mut self) {
         self.handed = 0;
-        if self.homes == HOMES {
+        // One more than there is room for, if a mailbox was open.
+        if self.homes >= HOMES {
             self.deliver();
         } else {
             self.wakers.wake();
