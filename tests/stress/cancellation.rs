@@ -236,11 +236,13 @@ fn drops_by_hand_race_with_wakes() {
     in_runtime(async || {
         settle().await;
         let semaphore = Semaphore::new(0);
-        let (notify, event) = (Notify::new(), Event::new());
+        let event = Event::new();
         let mut random = Random::new(42);
         let mut got = 0;
         let turns = rounds(300);
         for _ in 0..turns {
+            // A new one, since those dropped may have left a notification stored.
+            let notify = Notify::new();
             let mut permits: Vec<_> =
                 (0..40).map(|_| Hand::waiting(semaphore.acquire())).collect();
             let told: Vec<_> = (0..40).map(|_| Hand::waiting(notify.notified())).collect();

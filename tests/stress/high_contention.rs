@@ -149,7 +149,8 @@ fn a_herd_of_several_runtimes_goes_through_event_condvar_and_notify() {
                         event.wait().await;
                         let mut guard = mutex.lock().await;
                         *guard += 1;
-                        let all_here = guard.is_multiple_of(RUNTIMES * HERD);
+                        let count: usize = *guard;
+                        let all_here = count.is_multiple_of(RUNTIMES * HERD);
                         if all_here {
                             condvar.notify_all();
                         } else {
