@@ -14,8 +14,9 @@ use common::{
     Act, Hand, Probe, in_runtime, on_another_thread, panic_message, probe::woken, settle, spawn,
     until, watchdog,
 };
-use compio_runtime::{CancelToken, FutureExt};
+use compio_runtime::{CancelToken, FutureExt as _};
 use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
+use futures_util::FutureExt as _;
 
 /// A probe whose wakers panic when `act` is done to them.
 fn panicking(act: Act) -> Arc<Probe> {
@@ -172,6 +173,22 @@ fn an_heir_whose_waker_panicked_when_cloned_can_be_polled_again() {
 }
 
 #[test]
+fn a_condvar_waiter_whose_waker_panicked_when_cloned_passes_its_notification_on() {
+    let _dog = watchdog();
+    let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+    let mut first = Hand::waiting(condvar.wait(mutex.try_lock().unwrap()));
+    let mut second = Hand::waiting(condvar.wait(mutex.try_lock().unwrap()));
+    condvar.notify_one();
+    let overtaker = mutex.try_lock();
+    first.set_waker(panicking(Act::Clone).waker());
+    assert_eq!(panic_message(|| drop(first.poll())), "on purpose");
+    drop(first);
+    drop(overtaker);
+    drop(second.expect_ready());
+    assert!(!mutex.is_locked());
+}
+
+#[test]
 fn a_waker_that_panics_when_dropped_loses_nothing_but_its_own_wait() {
     let _dog = watchdog();
     let semaphore = Semaphore::new(0);
@@ -190,11 +207,13 @@ fn a_waker_that_panics_when_dropped_loses_nothing_but_its_own_wait() {
     assert!(drop_in(&|| ()), "dropped while queued, its drop panics");
     assert_eq!(semaphore.waiter_count(), 0);
     semaphore.add_permits(1);
-    assert!(next.poll().is_ready());
+    let held = next.expect_ready();
     assert!(
         !drop_in(&|| semaphore.add_permits(1)),
         "woken, it was used up"
     );
+    assert_eq!(semaphore.available_permits(), 1);
+    drop(held);
     assert_eq!(semaphore.available_permits(), 2);
 }
 
@@ -268,8 +287,8 @@ fn a_waker_may_use_the_primitive_that_calls_it() {
     for _ in 0..50 {
         let (semaphore, mutex, condvar, notify, event) = &*shared;
         let guard = mutex.try_lock();
-        let mut permit = Hand::with_probe(semaphore.acquire_many(100), probe());
-        let mut lock = Hand::with_probe(mutex.lock(), probe());
+        let mut permit = Hand::with_probe(semaphore.acquire_many(100).fuse(), probe());
+        let mut lock = Hand::with_probe(mutex.lock().fuse(), probe());
         let mut told = Hand::with_probe(notify.notified(), probe());
         let mut set = Hand::with_probe(event.wait(), probe());
         let _ = permit.poll().is_ready();

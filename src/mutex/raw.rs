@@ -39,7 +39,12 @@
 //! only under the queue's lock; `QUEUED` is set if and only if the queue is not
 //! empty, whenever that lock is free.
 
-use std::{fmt, pin::Pin, task::Poll, task::Waker};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::Pin,
+    task::{Poll, Waker},
+};
 
 use crate::{
     sys::sync::{AtomicUsize, Ordering, const_fn},
@@ -243,10 +248,14 @@ impl RawMutex {
     /// gets the lock at the next unlock. Returns true if it got it after all.
     #[cold]
     fn come_in_vain(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker, note: usize) -> bool {
-        // The waker is foreign code. Should it panic, we are the heir no more.
-        let declines = DeclinesOnDrop(self);
-        waiter.as_mut().settle(Place::of(waker));
-        std::mem::forget(declines);
+        match catch_unwind(AssertUnwindSafe(|| Place::of(waker))) {
+            Ok(place) => waiter.as_mut().settle(place),
+            Err(panic) => {
+                // Still the heir, who declines when it is dropped.
+                waiter.put_back_wake();
+                resume_unwind(panic);
+            }
+        }
         let mut queue = self.queue.lock();
         // Acquire: as in `inherit`.
         let before = self.change(Ordering::Acquire, |state| {
@@ -330,15 +339,6 @@ impl RawMutex {
             }
             _ => {}
         }
-    }
-}
-
-/// The heir, in the middle of something that may panic.
-struct DeclinesOnDrop<'a>(&'a RawMutex);
-
-impl Drop for DeclinesOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.decline();
     }
 }
 

@@ -165,6 +165,7 @@ impl Batch {
     /// who is not awake yet does not get in the way of the rest.
     pub(super) fn deliver_some(&mut self) {
         self.handed = 0;
+        // One more than there is room for, if a mailbox was open.
         if self.kept >= HOMES {
             self.deliver();
         } else {

@@ -68,9 +68,14 @@ impl Address {
         route: Route::Foreign,
     };
 
-    /// Whether a waiter with this address may keep it when it is polled here.
+    /// Whether a waiter with this address may keep it when it is polled here, by the same
+    /// waker.
     pub(super) fn is_current(&self) -> bool {
-        self.home.as_ref().is_none_or(|home| home.is_here())
+        self.home.as_ref().is_none_or(|home| {
+            // The other wakers are of one runtime; a foreign one may have moved to another
+            // of this thread.
+            home.is_here() && (self.route != Route::Foreign || runtime::is_running(home))
+        })
     }
 }
 
@@ -227,6 +232,7 @@ impl Home {
             waiter.set_phase(Phase::Woken);
         }
         drop(mail);
+        // The owner has still to pass on what it was woken for.
         contain(|| drop(waker));
     }
 

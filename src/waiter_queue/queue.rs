@@ -99,14 +99,16 @@ impl WaiterQueue {
     /// Returns false if it is not in this queue any more.
     pub(crate) fn refresh(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         let waiter = waiter.into_ref();
+        // SAFETY: ADDRESS: we are the owner, its only writer.
+        let is_here = waiter
+            .address
+            .with(|address| unsafe { (*address).is_current() });
         let is_current = || {
             // SAFETY: PHASE: queued here, and the caller holds the lock.
-            unsafe {
-                waiter
+            is_here
+                && waiter
                     .waker
-                    .with(|w| (*w).as_ref().is_some_and(|w| w.will_wake(waker)))
-                    && waiter.address.with(|address| (*address).is_current())
-            }
+                    .with(|w| unsafe { &*w }.as_ref().is_some_and(|w| w.will_wake(waker)))
         };
         let list = self.list.lock();
         if !waiter.is_in(self) {

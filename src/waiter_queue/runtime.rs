@@ -54,6 +54,11 @@ pub(super) fn current() -> Option<Arc<Home>> {
     .flatten()
 }
 
+/// Whether the runtime that is running now is the one of `home`.
+pub(super) fn is_running(home: &Home) -> bool {
+    Runtime::try_with_current(|runtime| home.is_driven_by(&runtime.waker())).unwrap_or(false)
+}
+
 #[cold]
 fn found(runtime: &Runtime, id: usize) -> Arc<Home> {
     let home = Arc::new(Home::new(ThreadToken::here(), id, runtime.waker()));
