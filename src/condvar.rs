@@ -1,21 +1,21 @@
 //! A condition variable.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+mod wait;
 
+use std::{fmt, pin::Pin};
+
+pub use self::wait::{CondvarWait, CondvarWaitWhile};
 use crate::{
-    mutex::{Mutex, MutexGuard, RawMutex},
+    mutex::{MutexGuard, RawMutex},
     sys::sync::{AtomicBool, AtomicPtr, Ordering, const_fn},
-    waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue, block_on},
+    waiter_queue::{Locked, Waiter, WaiterQueue, block_on},
 };
 
-/// How a waiter was notified; its note once it has left the condition variable.
+/// How a waiter was notified: its note.
 const ONE: usize = 1;
 const ALL: usize = 2;
+/// As `ALL`, and it is woken, to lead the others to the mutex.
+const LEAD: usize = 3;
 
 /// How many waiters are moved under one lock.
 const CHUNK: usize = 128;
@@ -29,10 +29,10 @@ const CHUNK: usize = 128;
 ///
 /// # Fairness
 ///
-/// Notifications go to waiters in the order in which they began to wait. A notified waiter
-/// is not woken to fight for the mutex: it is moved into the queue of the mutex, and woken
-/// when it is its turn there. So [`notify_all`](Self::notify_all) of a thousand waiters
-/// wakes one at a time, not all at once.
+/// Notifications go to waiters in the order in which they began to wait.
+/// [`notify_all`](Self::notify_all) of a thousand waiters does not wake them all to fight
+/// for the mutex: it wakes the first, which leads the others into the queue of the mutex,
+/// where each is woken when it is its turn.
 ///
 /// # Cancel safety
 ///
@@ -42,6 +42,9 @@ const CHUNK: usize = 128;
 /// - dropped while it waits: it loses its place, and nothing else;
 /// - dropped after it was notified, but before it was ready: a
 ///   [`notify_one`](Self::notify_one) goes to the next waiter, and the mutex likewise.
+///
+/// A wait that was notified and is leaked ([`std::mem::forget`]) takes with it what it was
+/// to hand on: its notification, or the turn of those that it would have led.
 ///
 /// # Examples
 ///
@@ -66,11 +69,16 @@ const CHUNK: usize = 128;
 /// # })
 /// ```
 pub struct Condvar {
-    queue: WaiterQueue,
-    /// Whether the queue may hold somebody. Set before the waiter unlocks its mutex and
-    /// cleared under the queue's lock.
+    /// Those that wait for a notification.
+    waiting: WaiterQueue,
+    /// Those that `notify_all` has notified, until one of them leads them to their mutex.
+    /// Locked after `waiting`, before a mutex's queue.
+    called: WaiterQueue,
+    /// Whether `waiting` may hold somebody. Set before the waiter unlocks its mutex and
+    /// cleared under that queue's lock.
     occupied: AtomicBool,
-    /// The mutex of those in the queue. Changed under the queue's lock.
+    /// The mutex of those in the two queues, to compare: a wait may be leaked, so nothing
+    /// keeps the mutex where it is. Changed while both are locked and empty.
     mutex: AtomicPtr<RawMutex>,
 }
 
@@ -80,7 +88,8 @@ impl Condvar {
         #[must_use]
         pub fn new() -> Self {
             Self {
-                queue: WaiterQueue::new(),
+                waiting: WaiterQueue::new(),
+                called: WaiterQueue::new(),
                 occupied: AtomicBool::new(false),
                 mutex: AtomicPtr::new(std::ptr::null_mut()),
             }
@@ -103,13 +112,7 @@ impl Condvar {
     /// The future panics if others wait for this condition variable with another mutex, and
     /// when it is polled after it was ready.
     pub fn wait<'a, T: ?Sized>(&'a self, guard: MutexGuard<'a, T>) -> CondvarWait<'a, T> {
-        CondvarWait {
-            condvar: self,
-            mutex: MutexGuard::mutex(&guard),
-            guard: Some(guard),
-            done: false,
-            waiter: Waiter::new(),
-        }
+        CondvarWait::new(self, guard)
     }
 
     /// Waits as long as `condition` is true of the data; not at all if it is false now.
@@ -128,10 +131,7 @@ impl Condvar {
     where
         F: FnMut(&mut T) -> bool,
     {
-        CondvarWaitWhile {
-            condition,
-            wait: self.wait(guard),
-        }
+        CondvarWaitWhile::new(self.wait(guard), condition)
     }
 
     /// As [`wait`](Self::wait), from a plain thread, which is blocked meanwhile.
@@ -180,13 +180,15 @@ impl Condvar {
 
     /// Notifies the one that has waited longest. Nobody waits: nothing happens.
     ///
-    /// Whether the mutex is locked meanwhile makes no difference to correctness, and hardly
-    /// any to cost.
+    /// It is woken at once. Unlocking the mutex first spares it a second wait, for the mutex.
     pub fn notify_one(&self) {
         // Acquire: pairs with the release in `enter`. Who notifies after having had the
         // mutex after the waiter is sure to see it.
         if self.occupied.load(Ordering::Acquire) {
-            self.requeue(ONE, 1, |_| true);
+            let mut waiting = self.waiting.lock();
+            if waiting.note_first(ONE) && waiting.wake_first() {
+                self.vacate(&waiting);
+            }
         }
     }
 
@@ -196,86 +198,93 @@ impl Condvar {
         if !self.occupied.load(Ordering::Acquire) {
             return;
         }
-        let round = self.queue.lock().new_round();
-        while self.requeue(ALL, CHUNK, |queue| queue.first_is_before(round)) {}
+        let round = self.waiting.lock().new_round();
+        while self.call(round) {}
+        // After all are called, so that none is without a leader: whoever is called is
+        // behind one that was woken to lead, or will be by its notifier.
+        let mut called = self.called.lock();
+        if called.note_first(LEAD) {
+            called.wake_first();
+        }
     }
 
-    /// Moves up to `most` waiters that `belongs` allows into the queue of their mutex.
-    /// Returns whether there may be more of them.
-    fn requeue(&self, note: usize, most: usize, belongs: impl Fn(&Locked<'_>) -> bool) -> bool {
-        let mut queue = self.queue.lock();
-        if queue.is_empty() || !belongs(&queue) {
-            return false;
-        }
-        // Relaxed: changes under the lock that we hold.
-        let raw = self.mutex.load(Ordering::Relaxed);
-        // SAFETY: BOUND: somebody is queued, so the mutex is alive until we unlock.
-        let raw = unsafe { &*raw };
-        let mut to = raw.queue().lock();
-        let mut more = true;
-        for _ in 0..most {
-            more = belongs(&queue) && queue.note_first(note) && queue.move_first(&mut to);
-            if !more {
-                break;
-            }
-        }
-        raw.adopt(&mut to);
-        // The mutex may go once a waiter has run, and that one may run as of now; but it
-        // does not end before it has had our lock, so we are done with the mutex first.
-        let wakeups = to.unlock_quietly();
-        self.vacate(&queue);
-        drop(queue);
-        drop(wakeups);
+    /// Calls some of those that came before that round. Returns whether there may be more.
+    fn call(&self, round: u32) -> bool {
+        let mut waiting = self.waiting.lock();
+        let mut called = self.called.lock();
+        let more = (0..CHUNK).all(|_| {
+            waiting.first_is_before(round)
+                && waiting.note_first(ALL)
+                && waiting.move_first(&mut called)
+        });
+        self.vacate(&waiting);
         more
     }
 
+    /// By a waiter, which lends its mutex: moves those that are called into the queue of
+    /// the mutex, if it is theirs, too.
+    fn lead(&self, raw: &RawMutex) {
+        loop {
+            let mut called = self.called.lock();
+            // Relaxed: changes under the lock that we hold. Theirs is another mutex only if
+            // those that we were to lead have all gone.
+            if called.is_empty() || !std::ptr::eq(self.mutex.load(Ordering::Relaxed), raw) {
+                return;
+            }
+            let mut to = raw.queue().lock();
+            let more = (0..CHUNK).all(|_| called.move_first(&mut to));
+            raw.adopt(&mut to);
+            let wakeups = to.unlock_quietly();
+            drop(called);
+            drop(wakeups);
+            if !more {
+                return;
+            }
+        }
+    }
+
     /// Under the lock, after waiters have left.
-    fn vacate(&self, queue: &Locked<'_>) {
-        if queue.is_empty() {
+    fn vacate(&self, waiting: &Locked<'_>) {
+        if waiting.is_empty() {
             // Relaxed: tells that there is nothing; who has something to tell releases.
             self.occupied.store(false, Ordering::Relaxed);
         }
     }
 
     /// Queues a waiter whose mutex is locked.
-    ///
-    /// Invariant `BOUND`: `mutex` is the mutex of all in the queue, and their futures
-    /// borrow it. A future that has been queued here ends only after it has had this lock
-    /// once more, by `leave` or `see_off`. So while somebody is queued, and until whoever
-    /// took the last one out unlocks, the mutex is alive.
     fn enter(&self, waiter: Pin<&mut Waiter>, raw: &RawMutex) {
-        let mut queue = self.queue.lock();
-        let raw = std::ptr::from_ref(raw).cast_mut();
-        if queue.is_empty() {
-            // Relaxed: changes under the lock that we hold.
-            self.mutex.store(raw, Ordering::Relaxed);
+        let mut waiting = self.waiting.lock();
+        // Relaxed: changes under the lock that we hold.
+        if !std::ptr::eq(self.mutex.load(Ordering::Relaxed), raw) {
+            let called = self.called.lock();
+            assert!(
+                waiting.is_empty() && called.is_empty(),
+                "a condition variable is waited for with two mutexes at a time"
+            );
+            self.mutex
+                .store(std::ptr::from_ref(raw).cast_mut(), Ordering::Relaxed);
         }
-        assert!(
-            std::ptr::eq(self.mutex.load(Ordering::Relaxed), raw),
-            "a condition variable is waited for with two mutexes at a time"
-        );
-        queue.push_back(waiter, 0);
+        waiting.push_back(waiter, 0);
         // Release: pairs with the acquire in `notify_one` and `notify_all`.
         self.occupied.store(true, Ordering::Release);
     }
 
-    /// Takes a waiter out again. False if it was notified before.
-    fn leave(&self, waiter: Pin<&mut Waiter>) -> bool {
-        let mut queue = self.queue.lock();
-        let left = queue.remove(waiter).is_some();
-        self.vacate(&queue);
-        left
-    }
-
-    /// Waits until the notifier of a waiter of ours has unlocked.
-    fn see_off(&self) {
-        drop(self.queue.lock());
+    /// Takes a waiter out again. False if it has been woken or led to the mutex.
+    fn leave(&self, mut waiter: Pin<&mut Waiter>) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.remove(waiter.as_mut()).is_some() {
+            self.vacate(&waiting);
+            return true;
+        }
+        drop(waiting);
+        // It never moves back, so it is there by now if it ever is.
+        self.called.lock().remove(waiter).is_some()
     }
 
     /// How many wait for a notification. Those that wait for the mutex after it are in the
     /// [count of the mutex](Mutex::waiter_count).
     pub fn waiter_count(&self) -> usize {
-        self.queue.waiter_count()
+        self.waiting.waiter_count()
     }
 }
 
@@ -290,121 +299,5 @@ impl fmt::Debug for Condvar {
         f.debug_struct("Condvar")
             .field("waiter_count", &self.waiter_count())
             .finish()
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Waits for a notification; made by [`Condvar::wait`].
-    ///
-    /// | stage | `guard` | waiter | dropping |
-    /// | --- | --- | --- | --- |
-    /// | new | the guard | idle | unlocks |
-    /// | waiting | none | in the condition variable's queue | leaves it |
-    /// | notified | none | in the mutex's queue, or woken | leaves the mutex; notifies another |
-    /// | done | none | idle | does nothing |
-    #[must_use = "futures do nothing unless they are awaited"]
-    pub struct CondvarWait<'a, T: ?Sized> {
-        condvar: &'a Condvar,
-        mutex: &'a Mutex<T>,
-        guard: Option<MutexGuard<'a, T>>,
-        done: bool,
-        #[pin]
-        waiter: Waiter,
-    }
-
-    impl<T: ?Sized> PinnedDrop for CondvarWait<'_, T> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.waiter.phase() == Phase::Idle || this.condvar.leave(this.waiter.as_mut()) {
-                return;
-            }
-            if this.mutex.raw().abandon(this.waiter) == Some(ONE) {
-                this.condvar.notify_one();
-            }
-        }
-    }
-}
-
-impl<'a, T: ?Sized> CondvarWait<'a, T> {
-    /// Makes a future that is done new again.
-    fn again(self: Pin<&mut Self>, guard: MutexGuard<'a, T>) {
-        let this = self.project();
-        *this.guard = Some(guard);
-        *this.done = false;
-    }
-}
-
-impl<'a, T: ?Sized> Future for CondvarWait<'a, T> {
-    type Output = MutexGuard<'a, T>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        assert!(!*this.done, "a future was polled after it was ready");
-        let raw = this.mutex.raw();
-        if let Some(guard) = this.guard.take() {
-            this.waiter.as_mut().settle(Place::of(cx.waker()));
-            this.condvar.enter(this.waiter.as_mut(), raw);
-            drop(guard);
-            return Poll::Pending;
-        }
-        while this.waiter.is_in(&this.condvar.queue) {
-            if this.condvar.queue.refresh(this.waiter.as_mut(), cx.waker()) {
-                return Poll::Pending;
-            }
-        }
-        ready!(raw.poll_lock(this.waiter, cx.waker()));
-        this.condvar.see_off();
-        *this.done = true;
-        Poll::Ready(MutexGuard::new(this.mutex))
-    }
-}
-
-impl<T: ?Sized> fmt::Debug for CondvarWait<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CondvarWait")
-            .field("waiting", &self.waiter.is_in(&self.condvar.queue))
-            .field("done", &self.done)
-            .finish_non_exhaustive()
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Waits until a condition is false; made by [`Condvar::wait_while`].
-    #[must_use = "futures do nothing unless they are awaited"]
-    pub struct CondvarWaitWhile<'a, T: ?Sized, F> {
-        condition: F,
-        #[pin]
-        wait: CondvarWait<'a, T>,
-    }
-}
-
-impl<'a, T: ?Sized, F> Future for CondvarWaitWhile<'a, T, F>
-where
-    F: FnMut(&mut T) -> bool,
-{
-    type Output = MutexGuard<'a, T>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            // With a guard, the wait has not begun.
-            let wait = this.wait.as_mut().project();
-            if let Some(guard) = wait.guard
-                && !(this.condition)(guard)
-            {
-                *wait.done = true;
-                return wait.guard.take().map_or(Poll::Pending, Poll::Ready);
-            }
-            let guard = ready!(this.wait.as_mut().poll(cx));
-            this.wait.as_mut().again(guard);
-        }
-    }
-}
-
-impl<T: ?Sized, F> fmt::Debug for CondvarWaitWhile<'_, T, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CondvarWaitWhile")
-            .field("wait", &self.wait)
-            .finish_non_exhaustive()
     }
 }

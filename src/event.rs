@@ -69,11 +69,20 @@ impl Event {
     /// Sets the flag, and lets all through who wait. Returns whether it was set before.
     pub fn set(&self) -> bool {
         // Release: pairs with the acquire of whoever sees it set.
-        let before = self.state.fetch_or(SET, Ordering::Release);
-        if before & WAITING != 0 {
-            self.queue.wake_all(0);
-            self.vacate(&self.queue.lock());
+        let set = self
+            .state
+            .fetch_update(Ordering::Release, Ordering::Relaxed, |state| {
+                (state & WAITING == 0).then_some(state | SET)
+            });
+        if let Ok(before) = set {
+            return before & SET != 0;
         }
+        // Under the lock, so that who comes after a `reset` is not let through by us.
+        let mut before = 0;
+        // Release: as above.
+        self.queue
+            .wake_all(0, || before = self.state.fetch_or(SET, Ordering::Release));
+        self.vacate(&self.queue.lock());
         before & SET != 0
     }
 

@@ -164,13 +164,19 @@ impl Notify {
 
     /// Notifies all that wait now, and all futures that have been made before. Stores nothing.
     pub fn notify_waiters(&self) {
-        // Release: pairs with the acquire in `Wait::step`, for who sees the call counted.
-        let before = self.state.fetch_add(CALL, Ordering::Release);
-        if before & WAITING == 0 {
-            return;
+        // Release: pairs with the acquire in `Wait`, for who sees the call counted.
+        let counted = self
+            .state
+            .fetch_update(Ordering::Release, Ordering::Relaxed, |state| {
+                (state & WAITING == 0).then_some(state.wrapping_add(CALL))
+            });
+        if counted.is_err() {
+            // Under the lock, so that no later wait is reached. Release: as above.
+            self.queue.wake_all(ALL, || {
+                self.state.fetch_add(CALL, Ordering::Release);
+            });
+            self.vacate(&self.queue.lock());
         }
-        self.queue.wake_all(ALL);
-        self.vacate(&self.queue.lock());
     }
 
     /// Under the lock, after waiters have left.
@@ -234,8 +240,9 @@ pin_project_lite::pin_project! {
 impl Wait {
     fn new(notify: &Notify) -> Self {
         Self {
-            // Relaxed: only the count is taken, and compared later.
-            stage: Stage::New(calls(notify.state.load(Ordering::Relaxed))),
+            // Acquire: pairs with the release in `notify_waiters`. Who counts a call sees
+            // what was done before it: a look at the data that follows is not older.
+            stage: Stage::New(calls(notify.state.load(Ordering::Acquire))),
             waiter: Waiter::new(),
         }
     }

@@ -118,7 +118,7 @@ impl Permits {
             self.state.fetch_sub(n * ONE, Ordering::Relaxed);
             panic!("a semaphore cannot hold more than {MAX} permits");
         }
-        self.distribute(&mut self.queue.lock(), 0);
+        self.distribute(&mut self.queue.lock());
     }
 
     /// Makes `n` new permits.
@@ -140,7 +140,7 @@ impl Permits {
             }
         }
         if state & QUEUED != 0 {
-            self.distribute(&mut self.queue.lock(), 0);
+            self.distribute(&mut self.queue.lock());
         }
         Ok(())
     }
@@ -169,37 +169,39 @@ impl Permits {
         }
     }
 
-    /// Hands what is free, and `pool`, to those who wait, first come first served.
-    fn distribute(&self, queue: &mut Locked<'_>, mut pool: usize) {
+    /// Hands what is free to those who wait, first come first served.
+    ///
+    /// Under the lock nobody else takes while `QUEUED` is set; permits may be given at any time.
+    fn distribute(&self, queue: &mut Locked<'_>) {
         loop {
             queue.make_room();
-            // Relaxed: `QUEUED` changes only under the lock that we hold.
-            if self.state.load(Ordering::Relaxed) & QUEUED == 0 {
-                if pool > 0 {
-                    // Nobody waits any more. Release: passes on what we acquired.
-                    self.state.fetch_add(pool * ONE, Ordering::Release);
-                }
+            // Acquire: pairs with the release of those who gave; the waiters get it through
+            // their phase.
+            let state = self.state.load(Ordering::Acquire);
+            if state & QUEUED == 0 {
                 return;
             }
-            // Acquire: pairs with the release of those who gave; the waiters get it
-            // through their phase.
-            pool += self.state.swap(QUEUED, Ordering::Acquire) / ONE;
-            match queue.first() {
-                Some(lacks) if lacks <= pool => {
-                    pool -= lacks;
-                    queue.wake_first();
+            let free = state / ONE;
+            let mut rest = free;
+            while let Some(lacks) = queue.first() {
+                if lacks > rest {
+                    queue.note_first(lacks - rest);
+                    rest = 0;
+                    break;
                 }
-                Some(lacks) => {
-                    queue.note_first(lacks - pool);
-                    return;
+                if !queue.has_room() {
+                    break;
                 }
-                None => {
-                    // One step: permits may be given at any time. Adds the pool and
-                    // takes `QUEUED` off. Release: as above.
-                    self.state
-                        .fetch_add((pool * ONE).wrapping_sub(QUEUED), Ordering::Release);
-                    return;
-                }
+                rest -= lacks;
+                queue.wake_first();
+            }
+            let done = queue.is_empty();
+            // What has been given meanwhile stays. If somebody waits, whoever gave it comes
+            // here next; if not, it is free. Release: the rest passes on what we acquired.
+            let less = (free - rest) * ONE + if done { QUEUED } else { 0 };
+            self.state.fetch_sub(less, Ordering::Release);
+            if done || rest == 0 {
+                return;
             }
         }
     }
@@ -207,7 +209,9 @@ impl Permits {
     /// Under the lock, after a waiter has gone who had collected `had` permits.
     fn left(&self, queue: &mut Locked<'_>, had: usize) {
         if had > 0 || queue.is_empty() {
-            self.distribute(queue, had);
+            // Release: as in `release`.
+            self.state.fetch_add(had * ONE, Ordering::Release);
+            self.distribute(queue);
         }
     }
 }

@@ -491,7 +491,7 @@ pub struct SemaphorePermit<'a> {
     n: usize,
 }
 
-impl SemaphorePermit<'_> {
+impl<'a> SemaphorePermit<'a> {
     /// Keeps the permits from ever coming back: the semaphore has that many fewer.
     ///
     /// # Examples
@@ -550,6 +550,11 @@ impl SemaphorePermit<'_> {
     /// How many permits these are.
     pub fn num_permits(&self) -> usize {
         self.n
+    }
+
+    /// The semaphore that the permits are of.
+    pub fn semaphore(&self) -> &'a Semaphore {
+        self.semaphore
     }
 }
 

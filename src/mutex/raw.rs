@@ -23,8 +23,8 @@
 //! | lock | not `LOCKED` | `LOCKED` (whoever waits) |
 //! | lock | `LOCKED` | under the queue's lock: `QUEUED`, last in the queue |
 //! | unlock | `LOCKED` alone | free |
-//! | unlock | `HEIR`, count < `OVERTAKES` | not `LOCKED`, count + 1 |
-//! | unlock | `HEIR`, count = `OVERTAKES` | `KEPT` |
+//! | unlock | `HEIR`, count + 1 < `OVERTAKES` | not `LOCKED`, count + 1 |
+//! | unlock | `HEIR`, count + 1 = `OVERTAKES` | `KEPT` |
 //! | unlock | `QUEUED`, no `HEIR` | under the queue's lock: the first becomes `HEIR` and is woken; not `LOCKED`, or `KEPT` if `STARVED` |
 //! | heir comes | `KEPT`, or not `LOCKED` | `LOCKED`, no `HEIR`, count 0 |
 //! | heir comes | `LOCKED` by another | under the queue's lock: first in the queue, `QUEUED`, `STARVED`, no `HEIR` |
@@ -39,7 +39,12 @@
 //! only under the queue's lock; `QUEUED` is set if and only if the queue is not
 //! empty, whenever that lock is free.
 
-use std::{fmt, pin::Pin, task::Poll, task::Waker};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::Pin,
+    task::{Poll, Waker},
+};
 
 use crate::{
     sys::sync::{AtomicUsize, Ordering, const_fn},
@@ -127,7 +132,8 @@ impl RawMutex {
         let done = self.change(Ordering::Release, |state| {
             debug_assert!(state & (LOCKED | KEPT) == LOCKED, "unlocked by no holder");
             if state & HEIR != 0 {
-                Some(if state / ONE < OVERTAKES {
+                // The holder has overtaken the heir just now.
+                Some(if state / ONE + 1 < OVERTAKES {
                     (state & !LOCKED) + ONE
                 } else {
                     state | KEPT
@@ -194,10 +200,22 @@ impl RawMutex {
             };
         }
         match self.queue.poll(waiter.as_mut(), waker) {
-            Poll::Ready(note) if self.inherit() || self.come_in_vain(waiter, waker, note) => {
-                Poll::Ready(note)
-            }
-            _ => Poll::Pending,
+            Poll::Ready(note) => self.arrive(waiter, waker, note),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// The heir has come: it takes the lock, or waits for it once more.
+    pub(crate) fn arrive(
+        &self,
+        waiter: Pin<&mut Waiter>,
+        waker: &Waker,
+        note: usize,
+    ) -> Poll<usize> {
+        if self.inherit() || self.come_in_vain(waiter, waker, note) {
+            Poll::Ready(note)
+        } else {
+            Poll::Pending
         }
     }
 
@@ -230,7 +248,14 @@ impl RawMutex {
     /// gets the lock at the next unlock. Returns true if it got it after all.
     #[cold]
     fn come_in_vain(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker, note: usize) -> bool {
-        waiter.as_mut().settle(Place::of(waker));
+        match catch_unwind(AssertUnwindSafe(|| Place::of(waker))) {
+            Ok(place) => waiter.as_mut().settle(place),
+            Err(panic) => {
+                // Still the heir, who declines when it is dropped.
+                waiter.put_back_wake();
+                resume_unwind(panic);
+            }
+        }
         let mut queue = self.queue.lock();
         // Acquire: as in `inherit`.
         let before = self.change(Ordering::Acquire, |state| {
@@ -253,15 +278,8 @@ impl RawMutex {
         if waiter.phase() == Phase::Idle {
             return None;
         }
-        {
-            let mut queue = self.queue.lock();
-            if let Some(note) = queue.remove(waiter.as_mut()) {
-                if queue.is_empty() {
-                    // Relaxed: hands over no data. SOMEBODY holds for no one now.
-                    self.state.fetch_and(!(QUEUED | STARVED), Ordering::Relaxed);
-                }
-                return Some(note);
-            }
+        if let Some(note) = self.leave(waiter.as_mut()) {
+            return Some(note);
         }
         let note = waiter.take_wake();
         if note.is_some() {
@@ -270,8 +288,19 @@ impl RawMutex {
         note
     }
 
+    /// Takes a waiter out of the queue, and returns its note. `None` if it is not there.
+    pub(crate) fn leave(&self, waiter: Pin<&mut Waiter>) -> Option<usize> {
+        let mut queue = self.queue.lock();
+        let note = queue.remove(waiter);
+        if note.is_some() && queue.is_empty() {
+            // Relaxed: hands over no data. SOMEBODY holds for no one now.
+            self.state.fetch_and(!(QUEUED | STARVED), Ordering::Relaxed);
+        }
+        note
+    }
+
     /// By the heir, who will not come.
-    fn decline(&self) {
+    pub(crate) fn decline(&self) {
         // Acquire: if the lock was kept for us we have it now, and let it go.
         let before = self.change(Ordering::Acquire, |state| {
             (state & (LOCKED | QUEUED) != QUEUED).then_some(state & WITHOUT_HEIR)

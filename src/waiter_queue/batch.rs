@@ -1,6 +1,6 @@
 //! Wake-ups collected under a queue's lock and delivered after it.
 
-use std::ptr::NonNull;
+use std::{mem::MaybeUninit, ptr::NonNull};
 
 use super::{
     home::{BATCH, Home, Outbox, Route, Wakers},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::sys::sync::Arc;
 
-/// How many homes one batch can ring.
+/// How many homes one batch can post to.
 const HOMES: usize = 4;
 
 /// How many wakers of another runtime may be called straight from here before their tasks
@@ -21,25 +21,37 @@ const TASK_LIMIT: usize = 8;
 /// way that is sure to arrive.
 const FOREIGN_LIMIT: usize = 32;
 
+/// What becomes of a waiter that is handed over.
+enum Fate {
+    /// Its waker is called.
+    Called(Phase),
+    Posted,
+    /// Its task is being dropped with its runtime. The waker stays: as long as the task is not
+    /// gone, a call may wait for room, which two runtimes that end at once would do for ever.
+    Ended,
+}
+
 pub(super) struct Batch {
     wakers: Wakers,
     /// The mailbox being filled.
     open: Option<Outbox>,
-    /// One more than `has_room` allows, for the mailbox that is open then.
-    rings: [Option<Arc<Home>>; HOMES + 1],
-    homes: usize,
+    /// The homes that were posted to, and whether they have to be rung: the first `kept` are
+    /// there. One more than `has_room` allows, for the mailbox that is open then.
+    homes: [(MaybeUninit<Arc<Home>>, bool); HOMES + 1],
+    kept: usize,
     handed: usize,
     /// More than a few are going to be handed over.
     is_large: bool,
 }
 
 impl Batch {
+    #[inline]
     pub(super) fn new() -> Self {
         Self {
             wakers: Wakers::new(),
             open: None,
-            rings: [const { None }; HOMES + 1],
-            homes: 0,
+            homes: [const { (MaybeUninit::uninit(), false) }; HOMES + 1],
+            kept: 0,
             handed: 0,
             is_large: false,
         }
@@ -52,7 +64,7 @@ impl Batch {
     /// Whether one more waiter may be handed over before the lock is let go. Keeps
     /// the time under the lock bounded, too.
     pub(super) fn has_room(&self) -> bool {
-        self.wakers.has_room() && self.homes < HOMES && self.handed < 4 * BATCH
+        self.wakers.has_room() && self.kept < HOMES && self.handed < 4 * BATCH
     }
 
     /// Hands a waiter over that has just left its queue.
@@ -68,25 +80,55 @@ impl Batch {
         let shared = unsafe { waiter.as_ref() };
         // SAFETY: ADDRESS: it was queued, and the caller holds the lock.
         let address = shared.address.with(|address| unsafe { &*address });
-        let phase = match &address.home {
-            Some(home) if !home.is_here() => match address.route {
-                Route::Driver => Phase::Woken,
-                Route::Foreign if home.admit_direct(FOREIGN_LIMIT) => Phase::Counted,
-                Route::Task if !self.is_large && home.admit_direct(TASK_LIMIT) => Phase::Counted,
-                Route::Foreign | Route::Task => {
-                    // SAFETY: the caller's promise; it is this waiter's home.
-                    if unsafe { self.outbox(home).post(waiter) } {
-                        return;
-                    }
-                    Phase::Woken
-                }
-            },
-            _ => Phase::Woken,
+        let fate = match &address.home {
+            Some(home) if !home.is_here() => {
+                // SAFETY: the caller's promise; it is this waiter's home.
+                unsafe { self.send(waiter, home, address.route) }
+            }
+            _ => Fate::Called(Phase::Woken),
         };
-        // SAFETY: PHASE: it was queued, and the caller holds the lock.
-        self.wakers
-            .extend(shared.waker.with_mut(|waker| unsafe { (*waker).take() }));
-        shared.set_phase(phase);
+        match fate {
+            Fate::Called(phase) => {
+                // SAFETY: PHASE: it was queued, and the caller holds the lock.
+                self.wakers
+                    .extend(shared.waker.with_mut(|waker| unsafe { (*waker).take() }));
+                shared.set_phase(phase);
+            }
+            Fate::Posted => {}
+            Fate::Ended => shared.set_phase(Phase::Woken),
+        }
+    }
+
+    /// Decides how a wake-up reaches another thread's runtime, and posts it if it goes through
+    /// the mailbox.
+    ///
+    /// # Safety
+    ///
+    /// As for `hand`, and `home` is the waiter's.
+    unsafe fn send(&mut self, waiter: NonNull<Waiter>, home: &Arc<Home>, route: Route) -> Fate {
+        let direct = match route {
+            Route::Driver => return Fate::Called(Phase::Woken),
+            Route::Task if self.is_large => false,
+            Route::Task => home.admit_direct(TASK_LIMIT),
+            Route::Foreign => home.admit_direct(FOREIGN_LIMIT),
+        };
+        if direct {
+            return Fate::Called(Phase::Counted);
+        }
+        let outbox = self.outbox(home);
+        // Asked again under the mailbox's lock: those that are counted now will be collected, and
+        // then empty the mailbox. Before, the last of them might have been.
+        if route == Route::Foreign && home.admit_direct(FOREIGN_LIMIT) {
+            return Fate::Called(Phase::Counted);
+        }
+        // SAFETY: the caller's promise.
+        if unsafe { outbox.post(waiter) } {
+            Fate::Posted
+        } else if route == Route::Task {
+            Fate::Ended
+        } else {
+            Fate::Called(Phase::Woken)
+        }
     }
 
     fn outbox(&mut self, home: &Arc<Home>) -> &mut Outbox {
@@ -98,18 +140,33 @@ impl Batch {
     }
 
     /// Lets go of the mailbox. Before any other queue is locked.
+    #[inline]
     pub(super) fn close(&mut self) {
-        if let Some(home) = self.open.take().and_then(Outbox::send) {
-            self.rings[self.homes] = Some(home);
-            self.homes += 1;
+        if let Some(open) = self.open.take() {
+            let (home, ring) = open.send();
+            self.keep(home, ring);
         }
+    }
+
+    /// Keeps a home until no lock is held: ours may be the last share in it, and with it go wakers.
+    fn keep(&mut self, home: Arc<Home>, ring: bool) {
+        for (known, rings) in &mut self.homes[..self.kept] {
+            // SAFETY: the first `kept` were written.
+            if Arc::ptr_eq(unsafe { known.assume_init_ref() }, &home) {
+                *rings |= ring;
+                return;
+            }
+        }
+        self.homes[self.kept] = (MaybeUninit::new(home), ring);
+        self.kept += 1;
     }
 
     /// Makes room again, without any lock held. Homes are rung at the end if they can wait:
     /// who is not awake yet does not get in the way of the rest.
     pub(super) fn deliver_some(&mut self) {
         self.handed = 0;
-        if self.homes == HOMES {
+        // One more than there is room for, if a mailbox was open.
+        if self.kept >= HOMES {
             self.deliver();
         } else {
             self.wakers.wake();
@@ -117,13 +174,25 @@ impl Batch {
     }
 
     /// Calls the wakers and rings the homes: without any lock held.
+    #[inline]
     pub(super) fn deliver(&mut self) {
         debug_assert!(self.open.is_none(), "a mailbox is still locked");
-        for home in self.rings[..self.homes].iter_mut().filter_map(Option::take) {
-            home.ring();
-        }
-        self.homes = 0;
         self.handed = 0;
+        if self.kept > 0 {
+            self.ring();
+        }
         self.wakers.wake();
+    }
+
+    #[cold]
+    fn ring(&mut self) {
+        let kept = std::mem::take(&mut self.kept);
+        for (home, ring) in &self.homes[..kept] {
+            // SAFETY: the first `kept` were written, and each is read once.
+            let home = unsafe { home.assume_init_read() };
+            if *ring {
+                home.ring();
+            }
+        }
     }
 }

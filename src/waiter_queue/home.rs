@@ -32,7 +32,7 @@ use super::{
     runtime::{self, ThreadToken},
     waiter::{Phase, Waiter},
 };
-use crate::sys::sync::{Arc, AtomicUsize, Lock, LockGuard, Ordering};
+use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, LockGuard, Ordering};
 
 /// How many wakers are called between two looks at a locked list.
 #[cfg(not(loom))]
@@ -68,9 +68,14 @@ impl Address {
         route: Route::Foreign,
     };
 
-    /// Whether a waiter with this address may keep it when it is polled here.
+    /// Whether a waiter with this address may keep it when it is polled here, by the same
+    /// waker.
     pub(super) fn is_current(&self) -> bool {
-        self.home.as_ref().is_none_or(|home| home.is_here())
+        self.home.as_ref().is_none_or(|home| {
+            // The other wakers are of one runtime; a foreign one may have moved to another
+            // of this thread.
+            home.is_here() && (self.route != Route::Foreign || runtime::is_running(home))
+        })
     }
 }
 
@@ -119,24 +124,28 @@ struct Mail {
 pub(super) struct Home {
     /// Its thread: a runtime never leaves the one it was made on.
     thread: ThreadToken,
-    /// The waker of its driver, which is alive as long as this is: nothing else
-    /// has the same address.
+    /// The descriptor or handle of its driver. No other that lives has the same.
+    id: usize,
+    /// The waker of its driver. Keeps what it needs of the driver alive.
     driver: Waker,
     mail: Lock<Mail>,
+    running: AtomicBool,
     /// Waiters in phase `Counted`.
     counted: AtomicUsize,
     bell: OnceLock<Box<dyn Doorbell>>,
 }
 
 impl Home {
-    pub(super) fn new(thread: ThreadToken, driver: Waker) -> Self {
+    pub(super) fn new(thread: ThreadToken, id: usize, driver: Waker) -> Self {
         Self {
             thread,
+            id,
             driver,
             mail: Lock::new(Mail {
                 list: List::new(),
                 status: Status::Awake,
             }),
+            running: AtomicBool::new(false),
             counted: AtomicUsize::new(0),
             bell: OnceLock::new(),
         }
@@ -151,9 +160,8 @@ impl Home {
         self.bell.get().map(AsRef::as_ref)
     }
 
-    /// Whether this is the runtime with that driver.
-    pub(super) fn is_driven_by(&self, driver: &Waker) -> bool {
-        std::ptr::eq(self.driver.data(), driver.data())
+    pub(super) fn id(&self) -> usize {
+        self.id
     }
 
     pub(super) fn is_here(&self) -> bool {
@@ -163,11 +171,24 @@ impl Home {
     fn route(&self, waker: &Waker) -> Route {
         if std::ptr::eq(waker.vtable(), self.driver.vtable()) {
             Route::Driver
-        } else if runtime::is_task_waker(waker) {
+        } else if self.is_running() && runtime::is_task_waker(waker) {
             Route::Task
         } else {
             Route::Foreign
         }
+    }
+
+    /// Whether the drain task has ever run. A runtime that was only entered, by a task of
+    /// another, may never run one.
+    fn is_running(&self) -> bool {
+        // Relaxed: told by this thread to itself.
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// By the drain task.
+    pub(super) fn set_running(&self) {
+        // Relaxed: as above.
+        self.running.store(true, Ordering::Relaxed);
     }
 
     /// Whether one more waker may be called directly from another thread, if that makes
@@ -211,7 +232,8 @@ impl Home {
             waiter.set_phase(Phase::Woken);
         }
         drop(mail);
-        drop(waker);
+        // The owner has still to pass on what it was woken for.
+        contain(|| drop(waker));
     }
 
     /// Wakes what lies in the mailbox, on this runtime's thread. Returns whether
@@ -265,25 +287,35 @@ impl Home {
 
     /// Wakes what lies in the mailbox now, and leaves the status alone.
     fn empty_once(&self) {
+        self.take_out(|mail| mail.pop());
+    }
+
+    /// The runtime drops its tasks. Nothing is posted from now on. What still lies here is woken
+    /// on the spot, but for the tasks of this runtime, none of which runs again.
+    pub(super) fn close(&self) {
+        self.mail.lock().status = Status::Closed;
+        self.take_out(|mail| {
+            if mail.first_is_of_a_task() {
+                mail.release_first().map(|_| None)
+            } else {
+                mail.pop()
+            }
+        });
+    }
+
+    /// Takes out as many as lie in the mailbox now, one by one by `take`, and calls the wakers.
+    fn take_out(&self, take: impl Fn(&mut Mail) -> Option<Option<Waker>>) {
         let mut left = self.mail.lock().list.len();
         while left > 0 {
             let mut wakers = Wakers::new();
             let mut mail = self.mail.lock();
             while left > 0 && wakers.has_room() {
                 left -= 1;
-                wakers.extend(mail.pop().flatten());
+                wakers.extend(take(&mut mail).flatten());
             }
             drop(mail);
             wakers.wake();
         }
-    }
-
-    /// The runtime drops its tasks. What still lies here is woken on the spot;
-    /// from now on wakers are called directly, those of the dropped tasks in
-    /// vain.
-    pub(super) fn close(&self) {
-        self.mail.lock().status = Status::Closed;
-        self.empty_once();
     }
 
     /// Rings, after `Outbox::send` has said that it is needed.
@@ -305,7 +337,6 @@ impl std::fmt::Debug for Home {
 }
 
 impl Mail {
-    #[allow(dead_code)] // As `wake_tasks`.
     fn first_is_of_a_task(&self) -> bool {
         self.list.first().is_some_and(|waiter| {
             // SAFETY: MEMBER: linked here, under our lock; ADDRESS: posted.
@@ -316,16 +347,24 @@ impl Mail {
 
     /// Takes the first waiter out and hands out its waker.
     fn pop(&mut self) -> Option<Option<Waker>> {
+        // SAFETY: MEMBER and PHASE: posted here, under our lock.
+        let waker = self
+            .list
+            .first()
+            .map(|waiter| unsafe { waiter.as_ref().waker.with_mut(|waker| (*waker).take()) })?;
+        self.release_first();
+        Some(waker)
+    }
+
+    /// Takes the first waiter out; its waker, if it is still there, stays with its owner.
+    fn release_first(&mut self) -> Option<()> {
         let waiter = self.list.first()?;
-        // SAFETY: MEMBER: linked here, under our lock; PHASE: posted, so the waker
-        // is ours until the phase is set.
+        // SAFETY: MEMBER: linked here, under our lock; PHASE: not touched after it is `Woken`.
         unsafe {
             self.list.remove(waiter);
-            let waiter = waiter.as_ref();
-            let waker = waiter.waker.with_mut(|waker| (*waker).take());
-            waiter.set_phase(Phase::Woken);
-            Some(waker)
+            waiter.as_ref().set_phase(Phase::Woken);
         }
+        Some(())
     }
 }
 
@@ -379,17 +418,17 @@ impl Outbox {
         true
     }
 
-    /// Closes the outbox, and returns the home if it has to be rung: without any
-    /// lock held.
+    /// Closes the outbox, and returns the home and whether it has to be rung: both to be dealt
+    /// with when no lock is held.
     #[must_use]
-    pub(super) fn send(mut self) -> Option<Arc<Home>> {
+    pub(super) fn send(mut self) -> (Arc<Home>, bool) {
         let ring = self.posted && self.mail.status == Status::Asleep;
         if ring {
             self.mail.status = Status::Awake;
         }
         // SAFETY: OUTBOX: dropped once, here, before the home.
         unsafe { ManuallyDrop::drop(&mut self.mail) };
-        ring.then_some(self.home)
+        (self.home, ring)
     }
 }
 
@@ -420,7 +459,14 @@ impl Wakers {
 
     /// Calls them all. A panic of one is its own affair: the panic hook has
     /// reported it, and neither the others nor the notifier pay for it.
+    #[inline]
     pub(super) fn wake(&mut self) {
+        if self.len > 0 {
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(&mut self) {
         let len = std::mem::take(&mut self.len);
         for waker in &mut self.wakers[..len] {
             // SAFETY: the first `len` were written, and each is read once.
@@ -432,7 +478,6 @@ impl Wakers {
 
 impl Drop for Wakers {
     fn drop(&mut self) {
-        debug_assert_eq!(self.len, 0, "a woken waiter's waker was not called");
         self.wake();
     }
 }

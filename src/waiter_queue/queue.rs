@@ -37,7 +37,7 @@ impl WaiterQueue {
         Locked {
             queue: self,
             list: ManuallyDrop::new(self.list.lock()),
-            batch: Batch::new(),
+            batch: ManuallyDrop::new(Batch::new()),
         }
     }
 
@@ -46,9 +46,9 @@ impl WaiterQueue {
         self.list.lock().len()
     }
 
-    /// Queues `waiter`, unless `ready` says under the lock that there is nothing to
-    /// wait for. Returns whether it was queued. Whoever makes `ready` true before
-    /// it wakes will find the waiter.
+    /// Queues `waiter`, if `wait` says under the lock that there is something to wait for.
+    /// Returns whether it was queued. Whoever changes that before it wakes will find the
+    /// waiter.
     pub(crate) fn add_waiter_if(
         &self,
         mut waiter: Pin<&mut Waiter>,
@@ -65,9 +65,11 @@ impl WaiterQueue {
         wait
     }
 
-    /// Wakes all that wait now; who comes meanwhile is not meant.
-    pub(crate) fn wake_all(&self, note: usize) {
+    /// Does `begin` under the lock, and wakes all that wait at that moment; who comes later is
+    /// not meant.
+    pub(crate) fn wake_all(&self, note: usize, begin: impl FnOnce()) {
         let mut queue = self.lock();
+        begin();
         let round = queue.new_round();
         if queue.len() > 1 {
             queue.batch.expect_many();
@@ -97,14 +99,16 @@ impl WaiterQueue {
     /// Returns false if it is not in this queue any more.
     pub(crate) fn refresh(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         let waiter = waiter.into_ref();
+        // SAFETY: ADDRESS: we are the owner, its only writer.
+        let is_here = waiter
+            .address
+            .with(|address| unsafe { (*address).is_current() });
         let is_current = || {
             // SAFETY: PHASE: queued here, and the caller holds the lock.
-            unsafe {
-                waiter
+            is_here
+                && waiter
                     .waker
-                    .with(|w| (*w).as_ref().is_some_and(|w| w.will_wake(waker)))
-                    && waiter.address.with(|address| (*address).is_current())
-            }
+                    .with(|w| unsafe { &*w }.as_ref().is_some_and(|w| w.will_wake(waker)))
         };
         let list = self.list.lock();
         if !waiter.is_in(self) {
@@ -141,7 +145,8 @@ impl WaiterQueue {
 pub(crate) struct Locked<'a> {
     queue: &'a WaiterQueue,
     list: ManuallyDrop<LockGuard<'a, List>>,
-    batch: Batch,
+    /// Empty after it was delivered: there is nothing to drop then.
+    batch: ManuallyDrop<Batch>,
 }
 
 impl Locked<'_> {
@@ -275,9 +280,14 @@ impl Locked<'_> {
         })
     }
 
+    pub(crate) fn has_room(&self) -> bool {
+        self.batch.has_room()
+    }
+
     /// If the wake-ups handed out have no room for another, unlocks the queue,
     /// delivers them, and locks it again. What was known about the queue may not
     /// hold any more then.
+    #[inline]
     pub(crate) fn make_room(&mut self) {
         if !self.batch.has_room() {
             self.batch.close();
@@ -296,7 +306,7 @@ impl Locked<'_> {
         // SAFETY: `this` is not dropped, so each of the two is used up once, here.
         unsafe {
             ManuallyDrop::drop(&mut this.list);
-            Wakeups(std::ptr::read(&this.batch))
+            Wakeups(ManuallyDrop::take(&mut this.batch))
         }
     }
 }

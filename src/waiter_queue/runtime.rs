@@ -6,6 +6,7 @@ use std::{
     task::{RawWakerVTable, Waker},
 };
 
+use compio_driver::AsRawFd;
 use compio_runtime::Runtime;
 
 use super::{Backend, home::Home, install};
@@ -41,26 +42,26 @@ thread_local! {
 /// outside of a runtime, and on a thread that is about to end.
 pub(super) fn current() -> Option<Arc<Home>> {
     Runtime::try_with_current(|runtime| {
-        // Alive while we compare, and kept alive by the home: equal means same.
-        let driver = runtime.waker();
+        // A home leaves the list when its runtime drops its tasks, which is before the
+        // descriptor is closed and may be used again.
+        let id = runtime.as_raw_fd() as usize;
         let known = HOMES
-            .try_with(|homes| {
-                let homes = homes.borrow();
-                homes
-                    .iter()
-                    .find(|home| home.is_driven_by(&driver))
-                    .cloned()
-            })
+            .try_with(|homes| homes.borrow().iter().find(|home| home.id() == id).cloned())
             .ok()?;
-        Some(known.unwrap_or_else(|| found(runtime, driver)))
+        Some(known.unwrap_or_else(|| found(runtime, id)))
     })
     .ok()
     .flatten()
 }
 
+/// Whether the runtime that is running now is the one of `home`.
+pub(super) fn is_running(home: &Home) -> bool {
+    Runtime::try_with_current(|runtime| home.is_driven_by(&runtime.waker())).unwrap_or(false)
+}
+
 #[cold]
-fn found(runtime: &Runtime, driver: Waker) -> Arc<Home> {
-    let home = Arc::new(Home::new(ThreadToken::here(), driver));
+fn found(runtime: &Runtime, id: usize) -> Arc<Home> {
+    let home = Arc::new(Home::new(ThreadToken::here(), id, runtime.waker()));
     HOMES.with(|homes| homes.borrow_mut().push(Arc::clone(&home)));
     install(runtime, Keeper(Arc::clone(&home)));
     home

@@ -4,7 +4,7 @@
 //!
 //! | phase | linked in | whose are links, waker and note | goes to |
 //! | --- | --- | --- | --- |
-//! | `Idle` | nothing | the owner's | `Queued` by the owner |
+//! | `Idle` | nothing | the owner's | `Queued`, or back to `Woken`, by the owner |
 //! | `Queued` | the queue it names | holder of that queue's lock | `Idle` by the owner, who gives up; `Queued` elsewhere, `Posted`, `Woken`, `Counted` by a notifier |
 //! | `Posted` | its home's mailbox | holder of the mailbox's lock | `Woken` by the home, or by the owner, who does not wait for the mail |
 //! | `Woken` | nothing | the owner's | `Idle` by the owner |
@@ -194,6 +194,12 @@ impl Waiter {
         self.set_phase(Phase::Idle);
         // SAFETY: PHASE: idle, and we are the owner.
         Some(unsafe { self.note() })
+    }
+
+    /// Undoes `take_wake`, for an owner that could not make use of it.
+    pub(crate) fn put_back_wake(self: Pin<&mut Self>) {
+        debug_assert_eq!(self.phase(), Phase::Idle, "it has been taken");
+        self.set_phase(Phase::Woken);
     }
 
     #[cold]

@@ -1,0 +1,163 @@
+//! The auto traits of every public type, pinned: losing one would break users, gaining
+//! one could be unsound.
+
+use std::{
+    cell::Cell,
+    marker::PhantomData,
+    panic::{RefUnwindSafe, UnwindSafe},
+    rc::Rc,
+};
+
+use compio_sync as ours;
+use tokio::sync as tokios;
+
+/// Whether a concrete type implements a trait: the inherent constant, if there is one,
+/// hides that of the trait.
+macro_rules! implements {
+    ($type:ty: $trait:path) => {{
+        #[allow(dead_code)]
+        trait Otherwise {
+            const ANSWER: bool = false;
+        }
+        #[allow(dead_code)]
+        struct Is<T: ?Sized>(PhantomData<T>);
+        impl<T: ?Sized> Otherwise for Is<T> {}
+        #[allow(dead_code)]
+        impl<T: ?Sized + $trait> Is<T> {
+            const ANSWER: bool = true;
+        }
+        <Is<$type>>::ANSWER
+    }};
+}
+
+/// Send, Sync, Unpin; UnwindSafe, RefUnwindSafe.
+macro_rules! traits {
+    ($type:ty) => {
+        [
+            implements!($type: Send),
+            implements!($type: Sync),
+            implements!($type: Unpin),
+            implements!($type: UnwindSafe),
+            implements!($type: RefUnwindSafe),
+        ]
+    };
+}
+
+macro_rules! pin_traits {
+    ($($type:ty => $($name:ident)*;)*) => {$({
+        let expected: &[&str] = &[$(stringify!($name)),*];
+        let names = ["Send", "Sync", "Unpin", "UnwindSafe", "RefUnwindSafe"];
+        let actual: Vec<_> = names
+            .into_iter()
+            .zip(traits!($type))
+            .filter_map(|(name, has)| has.then_some(name))
+            .collect();
+        assert_eq!(actual, expected, "{}", stringify!($type));
+    })*};
+}
+
+/// Is `Send` and not `Sync`.
+type NotSync = Cell<u8>;
+/// Is neither.
+type NotSend = Rc<u8>;
+/// Is both.
+type Plain = u8;
+
+#[test]
+fn without_data() {
+    pin_traits! {
+        ours::Semaphore => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::SemaphorePermit<'static> => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::OwnedSemaphorePermit => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::Condvar => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::Notify => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::Event => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::Backend => Send Sync Unpin UnwindSafe RefUnwindSafe;
+    }
+}
+
+#[test]
+fn futures_are_send_and_stay_where_they_are() {
+    pin_traits! {
+        ours::Acquire<'static> => Send Sync;
+        ours::AcquireOwned => Send Sync;
+        ours::Notified<'static> => Send Sync;
+        ours::OwnedNotified => Send Sync;
+        ours::EventWait<'static> => Send Sync;
+        ours::Lock<'static, Plain> => Send Sync;
+        ours::Lock<'static, NotSync> => Send Sync;
+        ours::Lock<'static, NotSend> => ;
+        ours::LockOwned<Plain> => Send Sync;
+        ours::LockOwned<NotSync> => Send Sync;
+        ours::LockOwned<NotSend> => ;
+        ours::CondvarWait<'static, Plain> => Send Sync;
+        ours::CondvarWait<'static, NotSync> => Send;
+        ours::CondvarWait<'static, NotSend> => ;
+        ours::CondvarWaitWhile<'static, Plain, fn(&mut Plain) -> bool> => Send Sync;
+        ours::CondvarWaitWhile<'static, Plain, NotSync> => Send;
+        ours::CondvarWaitWhile<'static, Plain, NotSend> => ;
+    }
+}
+
+#[test]
+fn the_mutex_shares_what_may_be_sent() {
+    pin_traits! {
+        ours::Mutex<Plain> => Send Sync Unpin UnwindSafe;
+        ours::Mutex<NotSync> => Send Sync Unpin UnwindSafe;
+        ours::Mutex<NotSend> => Unpin UnwindSafe;
+        ours::Mutex<std::marker::PhantomPinned> => Send Sync UnwindSafe;
+        ours::Mutex<dyn Send> => Send Sync;
+    }
+}
+
+#[test]
+fn guards_share_what_may_be_shared() {
+    pin_traits! {
+        ours::MutexGuard<'static, Plain> => Send Sync Unpin;
+        ours::MutexGuard<'static, NotSync> => Send Unpin;
+        ours::MutexGuard<'static, NotSend> => Unpin;
+        ours::OwnedMutexGuard<Plain> => Send Sync Unpin;
+        ours::OwnedMutexGuard<NotSync> => Send Unpin;
+        ours::OwnedMutexGuard<NotSend> => Unpin;
+        ours::MappedMutexGuard<'static, Plain> => Send Sync Unpin RefUnwindSafe;
+        ours::MappedMutexGuard<'static, NotSync> => Send Unpin;
+        ours::MappedMutexGuard<'static, NotSend> => Unpin RefUnwindSafe;
+        ours::OwnedMappedMutexGuard<Plain> => Send Sync Unpin;
+        ours::OwnedMappedMutexGuard<Plain, NotSync> => Send Unpin;
+        ours::OwnedMappedMutexGuard<NotSync, Plain> => Send Unpin;
+        ours::OwnedMappedMutexGuard<Plain, NotSend> => Unpin;
+        ours::OwnedMappedMutexGuard<NotSend, Plain> => Unpin;
+    }
+}
+
+/// Send and Sync of ours and of tokio's type of that name.
+macro_rules! as_tokio {
+    ($($ours:ty, $tokios:ty;)*) => {$({
+        let [send, sync, ..] = traits!($ours);
+        let [tokio_send, tokio_sync, ..] = traits!($tokios);
+        assert_eq!((send, sync), (tokio_send, tokio_sync), "{}", stringify!($ours));
+    })*};
+}
+
+#[test]
+fn send_and_sync_are_as_tokios() {
+    as_tokio! {
+        ours::Semaphore, tokios::Semaphore;
+        ours::SemaphorePermit<'static>, tokios::SemaphorePermit<'static>;
+        ours::OwnedSemaphorePermit, tokios::OwnedSemaphorePermit;
+        ours::Notify, tokios::Notify;
+        ours::Notified<'static>, tokios::futures::Notified<'static>;
+        ours::Mutex<Plain>, tokios::Mutex<Plain>;
+        ours::Mutex<NotSync>, tokios::Mutex<NotSync>;
+        ours::Mutex<NotSend>, tokios::Mutex<NotSend>;
+        ours::MutexGuard<'static, Plain>, tokios::MutexGuard<'static, Plain>;
+        ours::MutexGuard<'static, NotSync>, tokios::MutexGuard<'static, NotSync>;
+        ours::MutexGuard<'static, NotSend>, tokios::MutexGuard<'static, NotSend>;
+        ours::OwnedMutexGuard<Plain>, tokios::OwnedMutexGuard<Plain>;
+        ours::OwnedMutexGuard<NotSync>, tokios::OwnedMutexGuard<NotSync>;
+        ours::MappedMutexGuard<'static, Plain>, tokios::MappedMutexGuard<'static, Plain>;
+        ours::MappedMutexGuard<'static, NotSync>, tokios::MappedMutexGuard<'static, NotSync>;
+        ours::OwnedMappedMutexGuard<Plain>, tokios::OwnedMappedMutexGuard<Plain>;
+        ours::OwnedMappedMutexGuard<Plain, NotSync>, tokios::OwnedMappedMutexGuard<Plain, NotSync>;
+    }
+}

@@ -1,0 +1,455 @@
+//! Every wait dropped in every state, on every road that a wake-up may take: what it had
+//! goes to the next, and nothing else happens.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Hand, on_each_road, probe::woken, watchdog};
+use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
+
+#[test]
+fn dropped_before_the_first_poll_nothing_has_happened() {
+    let _dog = watchdog();
+    let semaphore = Arc::new(Semaphore::new(1));
+    let mutex = Arc::new(Mutex::new(()));
+    let (condvar, notify, event) = (Condvar::new(), Arc::new(Notify::new()), Event::new());
+    drop((semaphore.acquire(), semaphore.acquire_owned()));
+    drop((mutex.lock(), mutex.lock_owned()));
+    drop(condvar.wait(mutex.try_lock().unwrap()));
+    assert!(!mutex.is_locked(), "the guard in it is dropped");
+    drop(condvar.wait_while(mutex.try_lock().unwrap(), |()| true));
+    assert!(!mutex.is_locked());
+    drop((notify.notified(), notify.notified_owned(), event.wait()));
+    assert_eq!(semaphore.available_permits(), 1);
+    assert_eq!(semaphore.waiter_count() + mutex.waiter_count(), 0);
+    assert_eq!(
+        condvar.waiter_count() + notify.waiter_count() + event.waiter_count(),
+        0
+    );
+    assert_eq!(Arc::strong_count(&semaphore) + Arc::strong_count(&mutex), 2);
+
+    // A stored notification is not eaten by one that never asked.
+    notify.notify_one();
+    drop(notify.notified());
+    Hand::new(notify.notified()).expect_ready();
+}
+
+/// Waits `n` times, drops the one at `at`, and checks that the others are served in order.
+fn drop_one_of<F: Future>(
+    n: usize,
+    at: usize,
+    wait: impl Fn() -> F,
+    count: impl Fn() -> usize,
+    serve: impl Fn(),
+) where
+    F::Output: std::fmt::Debug,
+{
+    let mut waits: Vec<_> = (0..n).map(|_| Hand::waiting(wait())).collect();
+    assert_eq!(count(), n);
+    let probe = waits[at].probe().clone();
+    drop(waits.remove(at));
+    assert_eq!(probe.live(), 0, "its waker is dropped with it");
+    assert_eq!(probe.wakes(), 0);
+    assert_eq!(count(), n - 1);
+    for i in 0..waits.len() {
+        serve();
+        assert_eq!(woken(&waits), (0..=i).collect::<Vec<_>>());
+        // The output (a permit, a guard) is not given back before the end.
+        std::mem::forget(waits[i].expect_ready());
+    }
+    assert_eq!(count(), 0);
+}
+
+#[test]
+fn dropped_while_queued_the_others_keep_their_order() {
+    let _dog = watchdog();
+    for (n, at) in [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2), (7, 3)] {
+        let semaphore = Semaphore::new(0);
+        drop_one_of(
+            n,
+            at,
+            || semaphore.acquire(),
+            || semaphore.waiter_count(),
+            || semaphore.add_permits(1),
+        );
+        assert_eq!(semaphore.available_permits(), 0);
+
+        let notify = Notify::new();
+        drop_one_of(
+            n,
+            at,
+            || notify.notified(),
+            || notify.waiter_count(),
+            || notify.notify_one(),
+        );
+        assert!(format!("{notify:?}").contains("stored: false"));
+    }
+}
+
+#[test]
+fn dropped_while_queued_for_the_mutex_the_others_move_up() {
+    let _dog = watchdog();
+    for (n, at) in [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2), (7, 3)] {
+        let mutex = Mutex::new(());
+        let mut guard = mutex.try_lock();
+        let mut waits: Vec<_> = (0..n).map(|_| Hand::waiting(mutex.lock())).collect();
+        drop(waits.remove(at));
+        assert_eq!(mutex.waiter_count(), n - 1);
+        for wait in &mut waits {
+            drop(guard);
+            assert_eq!(wait.wakes(), 1);
+            guard = Some(wait.expect_ready());
+        }
+        drop(guard);
+        assert!(!mutex.is_locked());
+        assert_eq!(mutex.waiter_count(), 0);
+    }
+}
+
+#[test]
+fn dropped_while_queued_for_a_condvar_or_event_the_others_stay() {
+    let _dog = watchdog();
+    for (n, at) in [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)] {
+        let (mutex, condvar) = (Mutex::new(()), Condvar::new());
+        let mut waits: Vec<_> = (0..n)
+            .map(|_| Hand::waiting(condvar.wait(mutex.try_lock().unwrap())))
+            .collect();
+        drop(waits.remove(at));
+        assert_eq!(condvar.waiter_count(), n - 1);
+        for wait in &mut waits {
+            condvar.notify_one();
+            assert_eq!(wait.wakes(), 1);
+            drop(wait.expect_ready());
+        }
+        assert!(!mutex.is_locked());
+
+        let event = Event::new();
+        let mut waits: Vec<_> = (0..n).map(|_| Hand::waiting(event.wait())).collect();
+        drop(waits.remove(at));
+        assert_eq!(event.waiter_count(), n - 1);
+        event.set();
+        waits.iter_mut().for_each(Hand::expect_ready);
+    }
+}
+
+#[test]
+fn a_partly_collected_request_hands_on_what_it_has() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let semaphore = Semaphore::new(2);
+        let large = road.wait(semaphore.acquire_many(5));
+        let mut second = road.wait(semaphore.acquire());
+        let mut third = road.wait(semaphore.acquire_many(3));
+        road.send(|| semaphore.add_permits(1));
+        road.send(move || drop(large));
+        // Of the three, one went to the second, and the third has two of its three.
+        drop(second.expect_ready());
+        assert_eq!(semaphore.waiter_count(), 0);
+        drop(third.expect_ready());
+        assert_eq!(semaphore.available_permits(), 3);
+    });
+    let semaphore = Semaphore::new(2);
+    drop(Hand::waiting(semaphore.acquire_many(5)));
+    assert_eq!(
+        semaphore.available_permits(),
+        2,
+        "nobody else: they are free again"
+    );
+}
+
+#[test]
+fn dropped_after_it_was_granted_a_permit_the_next_gets_it() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = road.wait(semaphore.acquire());
+        let second = road.wait(semaphore.acquire_owned());
+        let mut third = road.wait(semaphore.acquire_many(2));
+        road.send(|| semaphore.add_permits(2));
+        road.check_on_its_way(&first);
+        assert_eq!(semaphore.waiter_count(), 1);
+        assert_eq!(semaphore.available_permits(), 0);
+        drop(first);
+        third.expect_pending();
+        road.send(move || drop(second));
+        let permit = third.expect_ready();
+        assert_eq!(semaphore.available_permits(), 0);
+        drop(permit);
+        assert_eq!(semaphore.available_permits(), 2);
+
+        let last = road.wait(semaphore.acquire_many(3));
+        semaphore.add_permits(1);
+        drop(last);
+        assert_eq!(
+            semaphore.available_permits(),
+            3,
+            "nobody else: they are free again"
+        );
+        assert_eq!(semaphore.waiter_count(), 0);
+    });
+}
+
+#[test]
+fn an_heir_of_the_mutex_that_is_dropped_wakes_the_next() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let mutex = Arc::new(Mutex::new(0));
+        let guard = mutex.try_lock().unwrap();
+        let first = road.wait(mutex.lock());
+        let second = road.wait(mutex.lock_owned());
+        let mut third = road.wait(mutex.lock());
+        road.send(move || drop(guard));
+        road.check_on_its_way(&first);
+        assert_eq!(mutex.waiter_count(), 2);
+        road.send(move || drop(first));
+        road.check_on_its_way(&second);
+        assert_eq!(mutex.waiter_count(), 1);
+        road.send(move || drop(second));
+        road.check_on_its_way(&third);
+        drop(third.expect_ready());
+        assert!(!mutex.is_locked());
+        assert_eq!(mutex.waiter_count(), 0);
+    });
+}
+
+#[test]
+fn an_heir_that_is_dropped_while_another_has_the_lock_leaves_it_to_the_next() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let mutex = Mutex::new(0);
+        let guard = mutex.try_lock().unwrap();
+        let first = road.wait(mutex.lock());
+        let mut second = road.wait(mutex.lock());
+        road.send(move || drop(guard));
+        let overtaker = mutex.try_lock().unwrap();
+        drop(first);
+        assert_eq!(mutex.waiter_count(), 1, "the holder will care for it");
+        second.expect_pending();
+        road.send(move || drop(overtaker));
+        drop(second.expect_ready());
+        assert!(!mutex.is_locked());
+    });
+}
+
+#[test]
+fn an_heir_that_is_dropped_when_the_lock_was_kept_for_it_lets_it_go() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        for others in [0, 2] {
+            let mutex = Mutex::new(0);
+            let guard = mutex.try_lock().unwrap();
+            let mut first = road.wait(mutex.lock());
+            let mut rest: Vec<_> = (0..others).map(|_| road.wait(mutex.lock())).collect();
+            drop(guard);
+            // It comes in vain, so that the next unlock keeps the lock for it.
+            let overtaker = mutex.try_lock().unwrap();
+            first.expect_pending();
+            road.send(move || drop(overtaker));
+            assert!(mutex.try_lock().is_none(), "kept");
+            assert_eq!(mutex.waiter_count(), others);
+            road.send(move || drop(first));
+            for wait in &mut rest {
+                drop(wait.expect_ready());
+            }
+            assert!(!mutex.is_locked());
+        }
+    });
+}
+
+#[test]
+fn a_first_waiter_that_came_in_vain_and_is_dropped_leaves_no_trace() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let mutex = Mutex::new(0);
+        let guard = mutex.try_lock().unwrap();
+        let mut first = road.wait(mutex.lock());
+        road.send(move || drop(guard));
+        let overtaker = mutex.try_lock().unwrap();
+        first.expect_pending();
+        assert_eq!(mutex.waiter_count(), 1);
+        drop(first);
+        assert_eq!(mutex.waiter_count(), 0);
+        drop(overtaker);
+        assert!(!mutex.is_locked(), "nothing is kept for anybody");
+        drop(mutex.try_lock().unwrap());
+    });
+}
+
+#[test]
+fn a_notified_waiter_that_is_dropped_passes_the_notification_on() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let notify = Arc::new(Notify::new());
+        let first = road.wait(notify.notified());
+        let second = road.wait(notify.notified_owned());
+        let mut third = road.wait(notify.notified());
+        road.send(|| notify.notify_one());
+        road.check_on_its_way(&first);
+        road.send(move || drop(first));
+        assert_eq!(notify.waiter_count(), 1);
+        road.send(move || drop(second));
+        assert_eq!(notify.waiter_count(), 0);
+        third.expect_ready();
+        assert!(format!("{notify:?}").contains("stored: false"));
+
+        let last = road.wait(notify.notified());
+        road.send(|| notify.notify_one());
+        drop(last);
+        assert!(
+            format!("{notify:?}").contains("stored: true"),
+            "nobody else: stored"
+        );
+        road.hand(notify.notified()).expect_ready();
+    });
+}
+
+#[test]
+fn notify_last_is_passed_on_to_the_last() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let notify = Notify::new();
+        let mut first = road.wait(notify.notified());
+        let mut second = road.wait(notify.notified());
+        let third = road.wait(notify.notified());
+        road.send(|| notify.notify_last());
+        road.check_on_its_way(&third);
+        road.send(move || drop(third));
+        first.expect_pending();
+        second.expect_ready();
+        first.expect_pending();
+        assert_eq!(notify.waiter_count(), 1);
+    });
+}
+
+#[test]
+fn what_notify_waiters_told_is_not_passed_on() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let notify = Notify::new();
+        let told = road.wait(notify.notified());
+        road.send(|| notify.notify_waiters());
+        let mut later = road.wait(notify.notified());
+        drop(told);
+        later.expect_pending();
+        drop(later);
+        assert!(format!("{notify:?}").contains("stored: false"));
+        assert_eq!(notify.waiter_count(), 0);
+    });
+}
+
+#[test]
+fn an_enabled_notified_keeps_and_passes_on_its_notification() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let notify = Arc::new(Notify::new());
+        // Enabled and waiting without a waker.
+        let mut enabled = road.hand(notify.notified());
+        assert!(!enabled.as_mut().enable());
+        assert_eq!(notify.waiter_count(), 1);
+        drop(enabled);
+        assert_eq!(notify.waiter_count(), 0);
+        // Notified in the queue, not asked again.
+        let mut enabled = road.hand(notify.notified_owned());
+        assert!(!enabled.as_mut().enable());
+        let mut next = road.wait(notify.notified());
+        road.send(|| notify.notify_one());
+        road.send(move || drop(enabled));
+        next.expect_ready();
+        // Told that it is notified.
+        let mut enabled = road.hand(notify.notified());
+        road.send(|| notify.notify_one());
+        assert!(enabled.as_mut().enable());
+        assert!(enabled.as_mut().enable(), "and it stays so");
+        let mut next = road.wait(notify.notified());
+        road.send(move || drop(enabled));
+        next.expect_ready();
+        assert!(format!("{notify:?}").contains("stored: false"));
+    });
+}
+
+#[test]
+fn an_event_wait_has_nothing_to_lose() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let event = Event::new();
+        let first = road.wait(event.wait());
+        let mut second = road.wait(event.wait());
+        road.send(|| event.set());
+        road.check_on_its_way(&first);
+        road.send(move || drop(first));
+        second.expect_ready();
+        assert_eq!(event.waiter_count(), 0);
+        event.reset();
+        drop(road.wait(event.wait()));
+        assert_eq!(event.waiter_count(), 0);
+    });
+}
+
+#[test]
+fn a_notified_condvar_waiter_that_is_dropped_passes_both_on() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+        let first = road.wait(condvar.wait(mutex.try_lock().unwrap()));
+        let mut second = road.wait(condvar.wait(mutex.try_lock().unwrap()));
+        // The first becomes the heir of the free mutex.
+        road.send(|| condvar.notify_one());
+        road.check_on_its_way(&first);
+        assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (1, 0));
+        road.send(move || drop(first));
+        assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (0, 0));
+        drop(second.expect_ready());
+        assert!(!mutex.is_locked());
+    });
+}
+
+#[test]
+fn a_condvar_waiter_dropped_in_the_queue_of_the_mutex_passes_its_notification_on() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+        let first = road.wait(condvar.wait(mutex.try_lock().unwrap()));
+        let mut second = road.wait(condvar.wait(mutex.try_lock().unwrap()));
+        let guard = mutex.try_lock().unwrap();
+        road.send(|| condvar.notify_one());
+        assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (1, 1));
+        road.send(move || drop(first));
+        assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (0, 1));
+        second.expect_pending();
+        road.send(move || drop(guard));
+        drop(second.expect_ready());
+        assert!(!mutex.is_locked());
+        assert_eq!(mutex.waiter_count(), 0);
+    });
+}
+
+#[test]
+fn what_notify_all_told_is_not_passed_on_but_the_mutex_is() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+        let first = road.wait(condvar.wait(mutex.try_lock().unwrap()));
+        let mut second = road.wait(condvar.wait(mutex.try_lock().unwrap()));
+        road.send(|| condvar.notify_all());
+        let mut later = road.wait(condvar.wait(mutex.try_lock().unwrap()));
+        road.send(move || drop(first));
+        drop(second.expect_ready());
+        later.expect_pending();
+        assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (1, 0));
+        assert!(!mutex.is_locked());
+    });
+}
+
+#[test]
+fn a_notification_passed_on_with_nobody_left_is_gone() {
+    let _dog = watchdog();
+    let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+    let only = Hand::waiting(condvar.wait(mutex.try_lock().unwrap()));
+    condvar.notify_one();
+    drop(only);
+    assert!(!mutex.is_locked());
+    let mut later = Hand::waiting(condvar.wait(mutex.try_lock().unwrap()));
+    later.expect_pending();
+    assert_eq!(condvar.waiter_count(), 1);
+}

@@ -1,0 +1,328 @@
+//! Waits that are dropped while they are being woken.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    task::Poll,
+};
+
+use super::common::{
+    Hand, Random, in_runtime, on_another_thread, on_runtimes, park_on, rounds, settle, spawn,
+    until, watchdog, yield_now,
+};
+use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
+use futures_util::future::{Either, join_all, select};
+
+/// Polls `future` a few times, and drops it if it is not ready by then.
+async fn give_up<F: Future>(future: F, patience: usize) -> Option<F::Output> {
+    let patience = async {
+        for _ in 0..patience {
+            yield_now().await;
+        }
+    };
+    match select(std::pin::pin!(future), std::pin::pin!(patience)).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+#[compio::test]
+async fn a_future_dropped_while_it_waits_leaves_a_usable_semaphore() {
+    let _dog = watchdog();
+    let semaphore = Arc::new(Semaphore::new(1));
+    let permit = semaphore.acquire().await;
+    assert!(give_up(semaphore.acquire(), 3).await.is_none());
+    drop(semaphore.acquire());
+    drop(permit);
+    drop(semaphore.acquire().await);
+    assert_eq!(
+        (semaphore.available_permits(), semaphore.waiter_count()),
+        (1, 0)
+    );
+}
+
+#[test]
+fn impatient_tasks_of_several_runtimes_lose_no_permit() {
+    let _dog = watchdog();
+    let semaphore = Arc::new(Semaphore::new(3));
+    let got: usize = on_runtimes(3, async |me| {
+        let tasks: Vec<_> = (0..30)
+            .map(|i| {
+                let semaphore = semaphore.clone();
+                spawn(async move {
+                    let mut random = Random::new((me * 30 + i) as u64 + 1);
+                    let mut got = 0;
+                    for _ in 0..rounds(300) {
+                        let wait = semaphore.acquire_many(1 + random.below(3));
+                        let patience = random.below(6);
+                        if let Some(permit) = give_up(wait, patience).await {
+                            got += permit.num_permits();
+                            if random.one_in(3) {
+                                yield_now().await;
+                            }
+                        }
+                    }
+                    got
+                })
+            })
+            .collect();
+        let mut got = 0;
+        for task in tasks {
+            got += task.await.unwrap();
+        }
+        got
+    })
+    .into_iter()
+    .sum();
+    assert!(got > 0);
+    assert_eq!(
+        (semaphore.available_permits(), semaphore.waiter_count()),
+        (3, 0)
+    );
+}
+
+#[test]
+fn impatient_tasks_of_several_runtimes_leave_the_mutex_free() {
+    let _dog = watchdog();
+    let mutex = Arc::new(Mutex::new(0));
+    let got: usize = on_runtimes(3, async |me| {
+        let tasks: Vec<_> = (0..30)
+            .map(|i| {
+                let mutex = mutex.clone();
+                spawn(async move {
+                    let mut random = Random::new((me * 30 + i) as u64 + 7);
+                    let mut got = 0;
+                    for _ in 0..rounds(300) {
+                        let patience = random.below(6);
+                        if let Some(mut guard) = give_up(mutex.lock(), patience).await {
+                            let n = *guard;
+                            if random.one_in(3) {
+                                yield_now().await;
+                            }
+                            *guard = n + 1;
+                            got += 1;
+                        }
+                    }
+                    got
+                })
+            })
+            .collect();
+        let mut got = 0;
+        for task in tasks {
+            got += task.await.unwrap();
+        }
+        got
+    })
+    .into_iter()
+    .sum();
+    let mut mutex = Arc::try_unwrap(mutex).unwrap();
+    assert!(!mutex.is_locked());
+    assert_eq!((*mutex.get_mut(), mutex.waiter_count()), (got, 0));
+}
+
+#[test]
+fn impatient_consumers_lose_no_notification_of_a_condvar() {
+    let _dog = watchdog();
+    let n = rounds(3000);
+    let (queue, filled) = (Mutex::new(Vec::new()), Condvar::new());
+    let over = AtomicBool::new(false);
+    let taken: usize = on_runtimes(3, async |me| {
+        let mut random = Random::new(me as u64 + 1);
+        if me == 0 {
+            for i in 0..n {
+                queue.lock().await.push(i);
+                // One for each: if one is lost, an item stays behind, as nobody looks.
+                filled.notify_one();
+                if random.one_in(4) {
+                    yield_now().await;
+                }
+            }
+            until(|| queue.try_lock().is_some_and(|queue| queue.is_empty())).await;
+            over.store(true, SeqCst);
+            drop(queue.lock().await);
+            filled.notify_all();
+            return 0;
+        }
+        let consumers = (0..20).map(|i| {
+            let mut random = Random::new((me * 20 + i) as u64);
+            let (queue, filled, over) = (&queue, &filled, &over);
+            async move {
+                let mut taken = 0;
+                loop {
+                    let guard = queue.lock().await;
+                    if over.load(SeqCst) {
+                        return taken;
+                    }
+                    let wait =
+                        filled.wait_while(guard, |queue| queue.is_empty() && !over.load(SeqCst));
+                    // The last of each runtime is patient, so that somebody always waits.
+                    let guard = if i == 0 {
+                        Some(wait.await)
+                    } else {
+                        give_up(wait, random.below(8)).await
+                    };
+                    taken += usize::from(guard.and_then(|mut queue| queue.pop()).is_some());
+                }
+            }
+        });
+        join_all(consumers).await.into_iter().sum()
+    })
+    .into_iter()
+    .sum();
+    assert_eq!(taken, n);
+    assert!(!queue.is_locked());
+    assert_eq!(queue.waiter_count() + filled.waiter_count(), 0);
+}
+
+#[test]
+fn impatient_waiters_lose_no_notify_one() {
+    let _dog = watchdog();
+    let notify = Notify::new();
+    let work = AtomicUsize::new(0);
+    let n = rounds(3000);
+    let done: usize = on_runtimes(3, async |me| {
+        let mut random = Random::new(me as u64 + 3);
+        if me == 0 {
+            for _ in 0..n {
+                work.fetch_add(1, SeqCst);
+                if random.one_in(3) {
+                    notify.notify_last();
+                } else {
+                    notify.notify_one();
+                }
+                if random.one_in(4) {
+                    yield_now().await;
+                }
+                // Every piece of work is seen through a notification alone.
+                until(|| work.load(SeqCst) == 0).await;
+            }
+            work.store(usize::MAX / 2, SeqCst);
+            notify.notify_one();
+            return 0;
+        }
+        let mut waits = Vec::new();
+        for i in 0..10 {
+            let (notify, work) = (&notify, &work);
+            let mut random = Random::new((me * 10 + i) as u64);
+            waits.push(async move {
+                let mut done = 0;
+                loop {
+                    let wait = notify.notified();
+                    let told = if i == 0 {
+                        wait.await;
+                        true
+                    } else {
+                        give_up(wait, random.below(8)).await.is_some()
+                    };
+                    if work.load(SeqCst) >= usize::MAX / 2 {
+                        notify.notify_one();
+                        return done;
+                    }
+                    if told {
+                        let taken = work.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1));
+                        done += usize::from(taken.is_ok());
+                    }
+                }
+            });
+        }
+        join_all(waits).await.into_iter().sum()
+    })
+    .into_iter()
+    .sum();
+    assert_eq!(done, n);
+    assert_eq!(notify.waiter_count(), 0);
+}
+
+#[test]
+fn drops_by_hand_race_with_wakes() {
+    let _dog = watchdog();
+    in_runtime(async || {
+        settle().await;
+        let semaphore = Semaphore::new(0);
+        let event = Event::new();
+        let mut random = Random::new(42);
+        let mut got = 0;
+        let turns = rounds(300);
+        for _ in 0..turns {
+            // A new one, since those dropped may have left a notification stored.
+            let notify = Notify::new();
+            let mut permits: Vec<_> = (0..40)
+                .map(|_| Hand::waiting(semaphore.acquire()))
+                .collect();
+            let told: Vec<_> = (0..40).map(|_| Hand::waiting(notify.notified())).collect();
+            let set: Vec<_> = (0..40).map(|_| Hand::waiting(event.wait())).collect();
+            let acts: Vec<_> = (0..40).map(|_| random.below(3)).collect();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        semaphore.add_permits(3);
+                        notify.notify_one();
+                    }
+                    event.set();
+                    notify.notify_waiters();
+                });
+                let mut act = acts.into_iter();
+                permits.retain_mut(|wait| match act.next() {
+                    Some(0) => match wait.poll() {
+                        Poll::Ready(permit) => {
+                            permit.forget();
+                            got += 1;
+                            false
+                        }
+                        Poll::Pending => true,
+                    },
+                    Some(1) => false,
+                    _ => true,
+                });
+                drop((told, set));
+            });
+            for mut wait in permits {
+                if let Poll::Ready(permit) = wait.poll() {
+                    permit.forget();
+                    got += 1;
+                }
+            }
+            event.reset();
+            assert_eq!(notify.waiter_count() + event.waiter_count(), 0);
+        }
+        assert_eq!(semaphore.waiter_count(), 0);
+        assert_eq!(semaphore.available_permits() + got, 30 * turns);
+    });
+}
+
+#[test]
+fn threads_that_give_up_race_with_threads_that_wake() {
+    let _dog = watchdog();
+    let semaphore = Semaphore::new(0);
+    let mutex = Mutex::new(());
+    let n = rounds(3000);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..n {
+                semaphore.add_permits(1);
+                drop(mutex.blocking_lock());
+            }
+        });
+        for seed in 0..2 {
+            let (semaphore, mutex) = (&semaphore, &mutex);
+            scope.spawn(move || {
+                let mut random = Random::new(seed + 1);
+                for _ in 0..n {
+                    let (patience, more) = (random.below(4), random.below(4));
+                    park_on(async {
+                        drop(give_up(semaphore.acquire_many(2), patience).await);
+                        drop(give_up(mutex.lock(), more).await);
+                    });
+                }
+            });
+        }
+    });
+    on_another_thread(|| drop(mutex.blocking_lock()));
+    assert!(!mutex.is_locked());
+    assert_eq!(
+        (semaphore.available_permits(), semaphore.waiter_count()),
+        (n, 0)
+    );
+}
