@@ -1,6 +1,8 @@
 #![doc = "x"]
 mod condvar;
 mod event;
+#[cfg(all(test, loom))]
+mod models;
 mod mutex;
 mod notify;
 mod permits;

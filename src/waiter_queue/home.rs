@@ -19,7 +19,6 @@
 
 use std::{
     mem::ManuallyDrop,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     ptr::NonNull,
     sync::OnceLock,
@@ -44,7 +43,11 @@ pub(super) const BATCH: usize = 2;
 /// How many wakers not known to be compio's may be called straight from other
 /// threads before their tasks have run. Each may take one of the 64 places that
 /// compio 0.19 keeps for such wakes, so this many can never fill them.
+#[cfg(not(loom))]
 const DIRECT_LIMIT: usize = 32;
+/// Small, so that models reach it.
+#[cfg(loom)]
+const DIRECT_LIMIT: usize = 1;
 
 /// What is known about a waker, and so how it may be called from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -416,7 +419,11 @@ impl Drop for Wakers {
 
 /// Runs what may be foreign code, and stops a panic of it here.
 pub(super) fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+    // A model fails by a panic, which is not to be stopped.
+    #[cfg(loom)]
+    return f();
+    #[cfg(not(loom))]
+    if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
         // Its drop may panic again.
         std::mem::forget(payload);
     }

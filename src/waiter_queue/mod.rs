@@ -11,13 +11,17 @@
 
 mod batch;
 mod blocking;
+#[cfg(not(loom))]
 mod generic;
 mod home;
 mod list;
 mod queue;
+#[cfg_attr(loom, path = "runtime_loom.rs")]
 mod runtime;
 mod waiter;
 
+#[cfg(all(test, loom))]
+pub(crate) use self::runtime::{Kind, Runtime, status};
 pub use self::runtime::{backend, try_backend};
 pub(crate) use self::{
     blocking::block_on,
@@ -65,6 +69,7 @@ trait Doorbell: Send + Sync {
 }
 
 /// Picks the doorbell of a runtime: the best that this very runtime supports.
+#[cfg(not(loom))]
 fn install(runtime: &compio_runtime::Runtime, keeper: runtime::Keeper) {
     generic::install(runtime, keeper);
 }
