@@ -208,7 +208,12 @@ impl AtomicBool {
 
     #[track_caller]
     pub(crate) fn store(&self, value: bool, order: Ordering) {
-        self.inner.store(value, order);
+        if value {
+            // loom lets a swap overlook a plain store that was made before it.
+            self.inner.swap(value, order);
+        } else {
+            self.inner.store(value, order);
+        }
     }
 
     #[track_caller]
