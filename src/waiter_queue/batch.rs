@@ -55,12 +55,18 @@ impl Batch {
             Some(home) if !home.is_here() => match address.route {
                 Route::Driver => Phase::Woken,
                 Route::Foreign if home.admit_direct() => Phase::Counted,
-                Route::Foreign | Route::Task => {
-                    // SAFETY: the caller's promise; it is this waiter's home.
-                    if unsafe { self.outbox(home).post(waiter) } {
-                        return;
+                route @ (Route::Foreign | Route::Task) => {
+                    let outbox = self.outbox(home);
+                    // Asked again under the mailbox's lock, where a no counts.
+                    if route == Route::Foreign && home.admit_direct() {
+                        Phase::Counted
+                    } else {
+                        // SAFETY: the caller's promise; it is this waiter's home.
+                        if unsafe { outbox.post(waiter) } {
+                            return;
+                        }
+                        Phase::Woken
                     }
-                    Phase::Woken
                 }
             },
             _ => Phase::Woken,

@@ -180,14 +180,18 @@ impl Home {
 
     /// Whether one more waker may be called directly from another thread. If so
     /// its waiter becomes `Counted`.
+    ///
+    /// A no counts only under the mailbox's lock, which is then not let go of before
+    /// the waiter lies in the mailbox: each of those that fill the limit will take that
+    /// lock after it is uncounted, and so finds it (see `collect`).
     pub(super) fn admit_direct(&self) -> bool {
-        // Relaxed: a bound, which guards no data. The add is undone by `collect`
-        // or `uncount`.
-        if self.counted.fetch_add(1, Ordering::Relaxed) < DIRECT_LIMIT {
-            return true;
-        }
-        self.counted.fetch_sub(1, Ordering::Relaxed);
-        false
+        // Relaxed: a bound, which guards no data. In one step, so that a no means that
+        // there really are so many. Undone by `uncount`.
+        self.counted
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counted| {
+                (counted < DIRECT_LIMIT).then_some(counted + 1)
+            })
+            .is_ok()
     }
 
     pub(super) fn uncount(&self) {
@@ -201,7 +205,8 @@ impl Home {
         if waiter.phase() == Phase::Counted {
             self.uncount();
             // If another executor blocks this thread, the drain task does not
-            // run: what did not fit into the limit waits for us.
+            // run: what did not fit into the limit waits for us. After `uncount`;
+            // see `admit_direct`.
             if self.is_here() {
                 self.empty_once();
             }
