@@ -56,7 +56,7 @@ pub(super) fn current() -> Option<Arc<Home>> {
 
 /// Whether the runtime that is running now is the one of `home`.
 pub(super) fn is_running(home: &Home) -> bool {
-    Runtime::try_with_current(|runtime| home.is_driven_by(&runtime.waker())).unwrap_or(false)
+    Runtime::try_with_current(|runtime| home.id() == runtime.as_raw_fd() as usize).unwrap_or(false)
 }
 
 #[cold]
