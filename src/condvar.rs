@@ -18,7 +18,11 @@ const ALL: usize = 2;
 const LEAD: usize = 3;
 
 /// How many waiters are moved under one lock.
+#[cfg(not(loom))]
 const CHUNK: usize = 128;
+/// Small, so that models see more than one.
+#[cfg(loom)]
+const CHUNK: usize = 1;
 
 /// Lets tasks and threads wait until data behind a [`Mutex`] has changed.
 ///

@@ -17,6 +17,8 @@
 
 mod condvar;
 mod event;
+#[cfg(all(test, loom))]
+mod models;
 mod mutex;
 mod notify;
 mod permits;
@@ -30,6 +32,7 @@ pub use mutex::{
 };
 pub use notify::{Notified, Notify, OwnedNotified};
 pub use semaphore::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+#[cfg(not(loom))]
 #[doc(hidden)]
 pub use waiter_queue::force_generic_doorbell;
 pub use waiter_queue::{Backend, backend, try_backend};

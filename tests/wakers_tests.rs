@@ -435,7 +435,7 @@ fn waits_under_a_cancel_token_are_woken_and_cancelled() {
         until(|| semaphore.waiter_count() == MANY).await;
         on_another_thread(|| semaphore.add_permits(MANY));
         for task in tasks {
-            let _ = task.await.unwrap();
+            task.await.unwrap();
         }
         assert_eq!(
             (semaphore.available_permits(), semaphore.waiter_count()),

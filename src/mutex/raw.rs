@@ -59,7 +59,11 @@ const STARVED: usize = 16;
 const ONE: usize = 32;
 
 /// How often a woken waiter is overtaken at most.
-pub(crate) const OVERTAKES: usize = 16;
+#[cfg(not(loom))]
+const OVERTAKES: usize = 16;
+/// Small, so that models reach it.
+#[cfg(loom)]
+const OVERTAKES: usize = 1;
 
 /// What is left of a state when the heir has come or gone.
 const WITHOUT_HEIR: usize = LOCKED | QUEUED | STARVED;

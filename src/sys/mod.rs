@@ -3,6 +3,8 @@
 
 #[cfg(all(target_os = "linux", feature = "linux-futex", not(loom)))]
 pub(crate) mod futex;
+#[cfg(loom)]
+pub(crate) mod loom;
 #[cfg(all(windows, feature = "windows-iocp", not(loom)))]
 pub(crate) mod packet;
 pub(crate) mod sync;

@@ -3,16 +3,17 @@
 //! Everything above takes them from here, so that a model checker can put its
 //! own in their place (`--cfg loom`).
 
-#[cfg(loom)]
-pub(crate) use loom::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering},
-};
+// Counting references is std's affair, which the models take for granted.
+pub(crate) use std::sync::{Arc, atomic::Ordering};
+
 #[cfg(not(loom))]
-pub(crate) use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering},
+pub(crate) use std::{
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize},
+    thread,
 };
+
+#[cfg(loom)]
+pub(crate) use super::loom::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, thread};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::MutexGuard as LockGuard;

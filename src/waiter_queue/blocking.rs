@@ -2,18 +2,14 @@
 
 use std::{
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
 };
 
 use super::runtime;
+use crate::sys::sync::{Arc, AtomicBool, Ordering, thread};
 
 struct Parker {
-    thread: Thread,
+    thread: thread::Thread,
     woken: AtomicBool,
 }
 

@@ -17,14 +17,7 @@
 //! pointer writes and under which no waker is called, cloned or dropped.
 //! Locks nest in one direction: a queue's, then a mailbox's.
 
-use std::{
-    mem::ManuallyDrop,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    ptr::NonNull,
-    sync::OnceLock,
-    task::Waker,
-};
+use std::{mem::ManuallyDrop, pin::Pin, ptr::NonNull, sync::OnceLock, task::Waker};
 
 use super::{
     Doorbell,
@@ -193,14 +186,18 @@ impl Home {
 
     /// Whether one more waker may be called directly from another thread, if that makes
     /// no more than `limit`. If so its waiter becomes `Counted`.
+    ///
+    /// A no counts only under the mailbox's lock, which is then not let go of before
+    /// the waiter lies in the mailbox: each of those that fill the limit will take that
+    /// lock after it is uncounted, and so finds it (see `collect`).
     pub(super) fn admit_direct(&self, limit: usize) -> bool {
-        // Relaxed: a bound, which guards no data. The add is undone by `collect`
-        // or `uncount`.
-        if self.counted.fetch_add(1, Ordering::Relaxed) < limit {
-            return true;
-        }
-        self.counted.fetch_sub(1, Ordering::Relaxed);
-        false
+        // Relaxed: a bound, which guards no data. In one step, so that a no means that
+        // there really are so many. Undone by `uncount`.
+        self.counted
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counted| {
+                (counted < limit).then_some(counted + 1)
+            })
+            .is_ok()
     }
 
     pub(super) fn uncount(&self) {
@@ -214,7 +211,8 @@ impl Home {
         if waiter.phase() == Phase::Counted {
             self.uncount();
             // If another executor blocks this thread, the drain task does not
-            // run: what did not fit into the limit waits for us.
+            // run: what did not fit into the limit waits for us. After `uncount`;
+            // see `admit_direct`.
             if self.is_here() {
                 self.empty_once();
             }
@@ -484,7 +482,11 @@ impl Drop for Wakers {
 
 /// Runs what may be foreign code, and stops a panic of it here.
 pub(super) fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+    // A model fails by a panic, which is not to be stopped.
+    #[cfg(loom)]
+    return f();
+    #[cfg(not(loom))]
+    if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
         // Its drop may panic again.
         std::mem::forget(payload);
     }

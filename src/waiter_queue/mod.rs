@@ -11,19 +11,26 @@
 
 mod batch;
 mod blocking;
+#[cfg(not(loom))]
 mod drain;
+#[cfg(not(loom))]
 mod generic;
 mod home;
-#[cfg(all(target_os = "linux", feature = "linux-futex"))]
+#[cfg(all(target_os = "linux", feature = "linux-futex", not(loom)))]
 mod linux;
 mod list;
 mod queue;
+#[cfg_attr(loom, path = "runtime_loom.rs")]
 mod runtime;
 mod waiter;
-#[cfg(all(windows, feature = "windows-iocp"))]
+#[cfg(all(windows, feature = "windows-iocp", not(loom)))]
 mod windows;
 
-pub use self::runtime::{backend, force_generic_doorbell, try_backend};
+#[cfg(not(loom))]
+pub use self::runtime::force_generic_doorbell;
+#[cfg(all(test, loom))]
+pub(crate) use self::runtime::{Kind, Runtime, status};
+pub use self::runtime::{backend, try_backend};
 pub(crate) use self::{
     blocking::block_on,
     home::Place,
@@ -70,6 +77,7 @@ trait Doorbell: Send + Sync {
 }
 
 /// Picks the doorbell of a runtime: the best that this very runtime supports.
+#[cfg(not(loom))]
 fn install(runtime: &compio_runtime::Runtime, keeper: runtime::Keeper) {
     if runtime::is_generic_forced() {
         return generic::install(runtime, keeper);

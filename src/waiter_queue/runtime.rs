@@ -56,7 +56,11 @@ pub(super) fn current() -> Option<Arc<Home>> {
 
 /// Whether the runtime that is running now is the one of `home`.
 pub(super) fn is_running(home: &Home) -> bool {
-    Runtime::try_with_current(|runtime| home.is_driven_by(&runtime.waker())).unwrap_or(false)
+    Runtime::try_with_current(|runtime| runtime.as_raw_fd() as usize == home.id()).unwrap_or(false)
+        // The descriptor of one that is gone may be in use again.
+        && HOMES
+            .try_with(|homes| homes.borrow().iter().any(|known| std::ptr::eq(&**known, home)))
+            .unwrap_or(false)
 }
 
 #[cold]

@@ -1,0 +1,235 @@
+//! Models of the condition variable.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::{Bound, Cell, Hand, block_on, check, join, rows::Row};
+use crate::{Condvar, Mutex, sys::loom::Mortal};
+
+struct Shared {
+    tokens: Mutex<(usize, Cell)>,
+    more: Condvar,
+}
+
+impl Shared {
+    fn new(tokens: usize) -> Arc<Self> {
+        Arc::new(Self {
+            tokens: Mutex::new((tokens, Cell::new())),
+            more: Condvar::new(),
+        })
+    }
+
+    /// Waits for a token and takes it.
+    fn take(&self) {
+        let guard = block_on(self.tokens.lock());
+        let mut guard = block_on(self.more.wait_while(guard, |tokens| tokens.0 == 0));
+        guard.0 -= 1;
+        guard.1.change();
+    }
+
+    fn put(&self, tokens: usize) {
+        let mut guard = block_on(self.tokens.lock());
+        guard.0 += tokens;
+        guard.1.change();
+    }
+
+    fn assert_at_rest(&self, tokens: usize) {
+        assert_eq!(self.more.waiter_count(), 0);
+        assert_eq!(self.tokens.waiter_count(), 0);
+        let guard = self.tokens.try_lock().expect("it is free");
+        assert_eq!(guard.0, tokens);
+    }
+}
+
+fn take_in_other(shared: &Arc<Shared>) -> thread::JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || shared.take())
+}
+
+#[test]
+fn notified_after_the_mutex() {
+    let rows = [Row::IsMoved, Row::AdoptsHeir, Row::Enters, Row::TakesWake];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Shared::new(0);
+        let other = take_in_other(&shared);
+        shared.put(1);
+        shared.more.notify_one();
+        join([other]);
+        shared.assert_at_rest(0);
+    });
+}
+
+#[test]
+fn notified_under_the_mutex() {
+    check(
+        Bound::LightOrAll(3),
+        &[Row::IsMoved, Row::QueuesFirst],
+        || {
+            let shared = Shared::new(0);
+            let other = take_in_other(&shared);
+            {
+                let mut guard = block_on(shared.tokens.lock());
+                guard.0 += 1;
+                guard.1.change();
+                shared.more.notify_one();
+            }
+            join([other]);
+            shared.assert_at_rest(0);
+        },
+    );
+}
+
+/// One that was notified goes, at any moment: the other is notified instead.
+#[test]
+fn notified_one_goes() {
+    let rows = [Row::Leaves, Row::IsMoved, Row::AdoptsHeir];
+    check(Bound::Light(2), &rows, || {
+        let shared = Shared::new(0);
+        let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let taker = take_in_other(&shared);
+        let giver = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.put(1);
+                shared.more.notify_one();
+            }
+        });
+        drop(goes);
+        join([taker, giver]);
+        shared.assert_at_rest(0);
+    });
+}
+
+/// The same in fewer steps: both wait already, and the mutex is held at times.
+#[test]
+fn notified_one_goes_before_the_next() {
+    let rows = [
+        Row::Leaves,
+        Row::IsMoved,
+        Row::AdoptsHeir,
+        Row::HeirGoesFree,
+    ];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Shared::new(0);
+        let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let mut stays = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let giver = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let guard = shared.tokens.try_lock();
+                shared.more.notify_one();
+                drop(guard);
+            }
+        });
+        drop(goes);
+        join([giver]);
+        assert_eq!(stays.alarm.calls(), 1, "the notification is lost");
+        assert!(stays.poll().is_ready());
+        shared.assert_at_rest(0);
+    });
+}
+
+/// One that is notified goes from among those that wait for the mutex.
+#[test]
+fn requeued_one_goes() {
+    let rows = [Row::IsMoved, Row::AdoptsQueued, Row::Leaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Shared::new(0);
+        let mut first = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let mut third = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let giver = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.more.notify_one();
+                shared.more.notify_one();
+            }
+        });
+        drop(goes);
+        join([giver]);
+        assert!(first.poll().is_ready());
+        assert_eq!(third.alarm.calls(), 1, "the notification is lost");
+        assert!(third.poll().is_ready());
+        shared.assert_at_rest(0);
+    });
+}
+
+#[test]
+fn all_are_notified() {
+    let rows = [Row::IsMoved, Row::AdoptsHeir];
+    check(Bound::Light(2), &rows, || {
+        let shared = Shared::new(0);
+        let takers = [take_in_other(&shared), take_in_other(&shared)];
+        shared.put(2);
+        shared.more.notify_all();
+        join(takers);
+        shared.assert_at_rest(0);
+    });
+}
+
+/// Who begins to wait after the call is not meant by it, though all are moved in parts.
+#[test]
+fn all_that_wait_are_notified() {
+    let rows = [Row::IsMoved, Row::AdoptsQueued, Row::Leaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Shared::new(0);
+        let mut first = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let mut third = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let giver = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.more.notify_all()
+        });
+        drop(goes);
+        join([giver]);
+        for waits in [&mut first, &mut third] {
+            assert_eq!(waits.alarm.calls(), 1);
+            assert!(waits.poll().is_ready());
+        }
+        shared.assert_at_rest(0);
+    });
+}
+
+/// BOUND: the mutex goes as soon as its waiters are gone.
+fn mutex_goes(notify: fn(&Condvar), waits: bool) {
+    let condvar = Arc::new(Condvar::new());
+    let mutex = Box::new(Mortal::new(Mutex::new(())));
+    let mut first = Hand::waiting(condvar.wait(mutex.try_lock().unwrap()));
+    let second = Hand::waiting(condvar.wait(mutex.try_lock().unwrap()));
+    let giver = thread::spawn({
+        let condvar = Arc::clone(&condvar);
+        move || notify(&condvar)
+    });
+    drop(second);
+    if waits {
+        drop(block_on(std::future::poll_fn(|cx| {
+            first.poll_with(cx.waker()).map(drop)
+        })));
+    }
+    drop(first);
+    drop(mutex);
+    join([giver]);
+    assert_eq!(condvar.waiter_count(), 0);
+}
+
+#[test]
+fn mutex_goes_while_one_is_notified() {
+    check(Bound::LightOrAll(4), &[Row::IsMoved, Row::Leaves], || {
+        mutex_goes(Condvar::notify_one, false);
+    });
+}
+
+#[test]
+fn mutex_goes_while_all_are_notified() {
+    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::Leaves], || {
+        mutex_goes(Condvar::notify_all, true);
+    });
+}
+
+#[test]
+fn mutex_goes_after_all_were_notified() {
+    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::Leaves], || {
+        mutex_goes(Condvar::notify_all, false);
+    });
+}

@@ -1,0 +1,142 @@
+//! The rows of the tables in the sources, as far as they can be told from what an
+//! atomic was before and after.
+
+use crate::{sys::loom::Step, waiter_queue::status};
+
+/// A row. A model that reaches it names it: if none does, the compiler says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Row {
+    // waiter.rs
+    Enters,
+    Leaves,
+    IsMoved,
+    IsPosted,
+    IsWoken,
+    IsCounted,
+    IsDelivered,
+    TakesWake,
+    TakesCounted,
+    // home.rs
+    HomeSleeps,
+    HomeIsRung,
+    HomeCloses,
+    WakesInVain,
+    // permits.rs
+    PermitsTaken,
+    PermitsGiven,
+    AskedOfNone,
+    AskedOfTooFew,
+    GivenToQueue,
+    Distributed,
+    NobodyLeft,
+    // mutex/raw.rs
+    Locks,
+    Overtakes,
+    QueuesFirst,
+    Unlocks,
+    UnlocksForHeir,
+    KeepsForHeir,
+    MakesHeir,
+    KeepsForStarved,
+    HeirTakesFree,
+    HeirTakesKept,
+    HeirInVain,
+    HeirGoesFree,
+    HeirGoesLocked,
+    HeirGoesNext,
+    LastLeaves,
+    AdoptsHeir,
+    AdoptsQueued,
+    // notify.rs
+    Stores,
+    StoresAfterAll,
+    TakesStored,
+    NotifyWaits,
+    CountsCall,
+    NotifyVacates,
+    // event.rs
+    Sets,
+    SetsForWaiters,
+    Resets,
+    EventWaits,
+    EventVacates,
+}
+
+impl Row {
+    pub(super) fn is(self, step: &Step) -> bool {
+        let (b, a) = (step.before, step.after);
+        let file = step.file.replace('\\', "/");
+        let among = |word, name| step.word == word && file.ends_with(name);
+        let phases = |from, to| among("AtomicU8", "waiter.rs") && (b, a) == (from, to);
+        let home = |from, to| step.word == "Status" && (b, a) == (from, to);
+        let permits = |is| among("AtomicUsize", "permits.rs") && is;
+        let mutex = |is| among("AtomicUsize", "mutex/raw.rs") && is;
+        let notify = |is| among("AtomicUsize", "notify.rs") && is;
+        let event = |is| among("AtomicUsize", "event.rs") && is;
+        // The bits of `permits`, and of `mutex/raw`.
+        let queued = |state| state & 1 != 0;
+        let (locked, has_heir) = (|s: usize| s & 1 != 0, |s: usize| s & 4 != 0);
+        let (waited, kept, starved) = (
+            |s: usize| s & 2 != 0,
+            |s: usize| s & 8 != 0,
+            |s: usize| s & 16 != 0,
+        );
+        match self {
+            Self::Enters => phases(0, 1),
+            Self::Leaves => phases(1, 0),
+            Self::IsMoved => among("AtomicPtr", "waiter.rs") && b == 1,
+            Self::IsPosted => phases(1, 2),
+            Self::IsWoken => phases(1, 3),
+            Self::IsCounted => phases(1, 4),
+            Self::IsDelivered => phases(2, 3),
+            Self::TakesWake => phases(3, 0),
+            Self::TakesCounted => phases(4, 0),
+
+            Self::HomeSleeps => home(status::AWAKE, status::ASLEEP),
+            Self::HomeIsRung => home(status::ASLEEP, status::AWAKE),
+            Self::HomeCloses => home(status::AWAKE, status::CLOSED),
+            Self::WakesInVain => home(status::CLOSED, status::IN_VAIN),
+
+            Self::PermitsTaken => permits(!queued(b) && !queued(a) && a < b),
+            Self::PermitsGiven => permits(!queued(b) && !queued(a) && a > b),
+            Self::AskedOfNone => permits(b == 0 && a == 1),
+            Self::AskedOfTooFew => permits(!queued(b) && b > 0 && a == 1),
+            Self::GivenToQueue => permits(queued(b) && queued(a) && a > b),
+            Self::Distributed => permits(queued(b) && b > 1 && a == 1),
+            Self::NobodyLeft => permits(queued(b) && !queued(a)),
+
+            Self::Locks => mutex(!locked(b) && !has_heir(b) && a == b | 1),
+            Self::Overtakes => mutex(!locked(b) && has_heir(b) && a == b | 1),
+            Self::QueuesFirst => mutex(locked(b) && !waited(b) && a == b | 2),
+            Self::Unlocks => mutex(b == 1 && a == 0),
+            Self::UnlocksForHeir => mutex(locked(b) && has_heir(b) && a == (b & !1) + 32),
+            Self::KeepsForHeir => mutex(has_heir(b) && !kept(b) && a == b | 8),
+            Self::MakesHeir => mutex(locked(b) && !has_heir(b) && !locked(a) && has_heir(a)),
+            Self::KeepsForStarved => mutex(!has_heir(b) && kept(a) && starved(b)),
+            Self::HeirTakesFree => mutex(has_heir(b) && !locked(b) && locked(a) && !has_heir(a)),
+            Self::HeirTakesKept => mutex(kept(b) && locked(a) && !has_heir(a)),
+            Self::HeirInVain => mutex(has_heir(b) && locked(b) && !has_heir(a) && starved(a)),
+            Self::HeirGoesFree => mutex(has_heir(b) && !locked(b) && a == 0),
+            Self::HeirGoesLocked => {
+                mutex(has_heir(b) && locked(b) && !kept(b) && !has_heir(a) && !starved(a))
+            }
+            Self::HeirGoesNext => mutex(!locked(b) && has_heir(b) && waited(b) && a & !2 == 4),
+            Self::LastLeaves => mutex(waited(b) && a == b & !18 && (locked(b) || has_heir(b))),
+            Self::AdoptsHeir => mutex(!locked(b) && !has_heir(b) && !locked(a) && has_heir(a)),
+            Self::AdoptsQueued => mutex(has_heir(b) && !locked(b) && !waited(b) && a == b | 2),
+
+            Self::Stores => notify(b & 3 == 0 && a == b | 1),
+            Self::StoresAfterAll => notify(b & 2 != 0 && a == b & !2 | 1),
+            Self::TakesStored => notify(b & 1 != 0 && a == b & !1),
+            Self::NotifyWaits => notify(b & 2 == 0 && a == b | 2),
+            Self::CountsCall => notify(a == b + 4),
+            Self::NotifyVacates => notify(b & 2 != 0 && a == b & !2),
+
+            Self::Sets => event(b == 0 && a == 1),
+            Self::SetsForWaiters => event(b & 3 == 2 && a == 3),
+            Self::Resets => event(b & 1 != 0 && a == b & !1),
+            Self::EventWaits => event(b == 0 && a == 2),
+            Self::EventVacates => event(b & 2 != 0 && a == b & !2),
+        }
+    }
+}

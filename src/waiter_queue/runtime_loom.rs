@@ -1,0 +1,244 @@
+//! Which home the current thread is at, when the model checker runs: a thread is a
+//! runtime while it has a [`Runtime`].
+//!
+//! It checks what the rest promises to runtimes, and to the wakers it calls:
+//!
+//! - a doorbell is rung at most once between two drains;
+//! - the waker of a compio task is called on its own thread alone, unless its
+//!   runtime is gone.
+
+use std::{
+    cell::RefCell,
+    future::{Future, poll_fn},
+    mem::ManuallyDrop,
+    pin::pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
+};
+
+use ::loom::thread::ThreadId;
+
+use super::{Backend, Doorbell, home::Home};
+use crate::sys::loom::note;
+
+/// The status of a mailbox, as far as it can be seen from outside.
+pub(crate) mod status {
+    pub(crate) const AWAKE: usize = 0;
+    pub(crate) const ASLEEP: usize = 1;
+    pub(crate) const CLOSED: usize = 2;
+    /// A task that is no more was woken.
+    pub(crate) const IN_VAIN: usize = 3;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ThreadToken(ThreadId);
+
+impl ThreadToken {
+    pub(super) fn here() -> Self {
+        Self(::loom::thread::current().id())
+    }
+}
+
+::loom::thread_local! {
+    static HOME: RefCell<Option<Arc<Home>>> = RefCell::new(None);
+}
+
+pub(super) fn current() -> Option<Arc<Home>> {
+    HOME.with(|home| home.borrow().clone())
+}
+
+pub(crate) fn is_inside() -> bool {
+    current().is_some()
+}
+
+/// The doorbell of the current runtime.
+#[must_use]
+pub fn try_backend() -> Option<Backend> {
+    current().and_then(|home| home.bell().map(Doorbell::backend))
+}
+
+/// The doorbell of the current runtime.
+#[must_use]
+pub fn backend() -> Backend {
+    try_backend().expect("not in a runtime")
+}
+
+/// What a waker is, to the home of the thread that polls with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Driver,
+    Task,
+    Foreign,
+}
+
+/// What wakers and doorbell share with the runtime. std's atomics, which loom does
+/// not see: they order nothing, the call of `inner` does.
+struct Desk {
+    thread: ThreadToken,
+    rung: AtomicBool,
+    woken: AtomicBool,
+    closed: AtomicBool,
+    /// Wakes the thread, when it is in `block_on`.
+    inner: OnceLock<Waker>,
+}
+
+impl Desk {
+    fn call(&self) {
+        if let Some(inner) = self.inner.get() {
+            inner.wake_by_ref();
+        }
+    }
+}
+
+struct Bell(Arc<Desk>);
+
+impl Doorbell for Bell {
+    fn backend(&self) -> Backend {
+        Backend::Generic
+    }
+
+    fn ring(&self) {
+        let rung = self.0.rung.swap(true, Ordering::SeqCst);
+        assert!(!rung, "a doorbell is rung twice between two drains");
+        note("Status", status::ASLEEP, status::AWAKE);
+        self.0.call();
+    }
+}
+
+struct Hand {
+    kind: Kind,
+    desk: Arc<Desk>,
+}
+
+impl Hand {
+    fn waker(kind: Kind, desk: &Arc<Desk>) -> Waker {
+        let desk = Arc::clone(desk);
+        // SAFETY: the functions of the table expect such a pointer.
+        unsafe { Waker::from_raw(raw(Arc::new(Self { kind, desk }))) }
+    }
+
+    fn wake(&self) {
+        let desk = &*self.desk;
+        if self.kind == Kind::Task && !desk.closed.load(Ordering::SeqCst) {
+            let here = ThreadToken::here();
+            assert_eq!(here, desk.thread, "a task is woken from another thread");
+        }
+        if self.kind == Kind::Task && ThreadToken::here() != desk.thread {
+            note("Status", status::CLOSED, status::IN_VAIN);
+        }
+        desk.woken.store(true, Ordering::SeqCst);
+        desk.call();
+    }
+}
+
+/// The wakers of each kind have a table of their own, by which they are known.
+static TABLES: [RawWakerVTable; 3] = [const {
+    RawWakerVTable::new(
+        // SAFETY: here and below: a table is only used with what `raw` made, which is a
+        // share of the `Hand`.
+        |data| unsafe {
+            let hand = ManuallyDrop::new(Arc::from_raw(data.cast::<Hand>()));
+            raw(Arc::clone(&hand))
+        },
+        // SAFETY: as above; the share is used up.
+        |data| unsafe { Arc::from_raw(data.cast::<Hand>()).wake() },
+        // SAFETY: as above.
+        |data| unsafe { (*data.cast::<Hand>()).wake() },
+        // SAFETY: as above; the share is used up.
+        |data| unsafe { drop(Arc::from_raw(data.cast::<Hand>())) },
+    )
+}; 3];
+
+fn raw(hand: Arc<Hand>) -> RawWaker {
+    let table = &TABLES[hand.kind as usize];
+    RawWaker::new(Arc::into_raw(hand).cast(), table)
+}
+
+pub(super) fn is_task_waker(waker: &Waker) -> bool {
+    std::ptr::eq(waker.vtable(), &raw const TABLES[Kind::Task as usize])
+}
+
+/// While it lives, its thread is a runtime.
+pub(crate) struct Runtime {
+    home: Arc<Home>,
+    desk: Arc<Desk>,
+}
+
+impl Runtime {
+    pub(crate) fn new() -> Self {
+        let desk = Arc::new(Desk {
+            thread: ThreadToken::here(),
+            // The first drain comes without being rung.
+            rung: AtomicBool::new(true),
+            woken: AtomicBool::new(true),
+            closed: AtomicBool::new(false),
+            inner: OnceLock::new(),
+        });
+        let driver = Hand::waker(Kind::Driver, &desk);
+        let home = Arc::new(Home::new(desk.thread, driver.clone()));
+        assert!(home.is_driven_by(&driver));
+        home.hang(Box::new(Bell(Arc::clone(&desk))));
+        HOME.with(|here| {
+            let before = here.replace(Some(Arc::clone(&home)));
+            assert!(before.is_none(), "a thread is two runtimes");
+        });
+        Self { home, desk }
+    }
+
+    /// For polling by hand.
+    pub(crate) fn waker(&self, kind: Kind) -> Waker {
+        Hand::waker(kind, &self.desk)
+    }
+
+    /// Whether a waker was called since this was last asked.
+    pub(crate) fn was_woken(&self) -> bool {
+        self.desk.woken.swap(false, Ordering::SeqCst)
+    }
+
+    /// What the drain task does when it runs: nothing, unless it was woken.
+    pub(crate) fn drain_if_rung(&self) -> bool {
+        let rung = self.desk.rung.swap(false, Ordering::SeqCst);
+        // More has come: the task has woken itself, so this counts as a ring.
+        if rung && self.home.drain() {
+            self.desk.rung.store(true, Ordering::SeqCst);
+        } else if rung {
+            note("Status", status::AWAKE, status::ASLEEP);
+        }
+        rung
+    }
+
+    /// Runs `future` as a task or whatever `kind` says, and drains the mailbox
+    /// besides. A foreign executor does not: it blocks the thread.
+    pub(crate) fn block_on<F: Future>(&self, kind: Kind, future: F) -> F::Output {
+        let waker = self.waker(kind);
+        let mut future = pin!(future);
+        ::loom::future::block_on(poll_fn(|cx| {
+            self.desk.inner.get_or_init(|| cx.waker().clone());
+            loop {
+                let drained = kind != Kind::Foreign && self.drain_if_rung();
+                let woken = self.was_woken();
+                if woken
+                    && let ready @ Poll::Ready(_) =
+                        future.as_mut().poll(&mut Context::from_waker(&waker))
+                {
+                    return ready;
+                }
+                if !drained && !woken {
+                    return Poll::Pending;
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        HOME.with(|here| here.take());
+        self.desk.closed.store(true, Ordering::SeqCst);
+        self.home.close();
+        note("Status", status::AWAKE, status::CLOSED);
+    }
+}
