@@ -181,7 +181,7 @@ fn impatient_waiters_lose_no_notify_one() {
     let _dog = watchdog();
     let notify = Notify::new();
     let work = AtomicUsize::new(0);
-    let n = rounds(3000);
+    let n = rounds(400);
     let done: usize = on_runtimes(3, async |me| {
         let mut random = Random::new(me as u64 + 3);
         if me == 0 {
