@@ -4,7 +4,6 @@ use std::{mem::MaybeUninit, ptr::NonNull};
 
 use super::{
     home::{BATCH, Home, Outbox, Route, Wakers},
-    runtime::is_task_waker,
     waiter::{Phase, Waiter},
 };
 use crate::sys::sync::Arc;
@@ -83,14 +82,8 @@ impl Batch {
         let address = shared.address.with(|address| unsafe { &*address });
         let fate = match &address.home {
             Some(home) if !home.is_here() => {
-                // Of a process's first runtime, tasks have waited before a task's waker was
-                // known as such.
-                let is_task = address.route == Route::Foreign
-                    // SAFETY: PHASE: it was queued, and the caller holds the lock.
-                    && shared.waker.with(|waker| unsafe { &*waker }.as_ref().is_some_and(is_task_waker));
-                let route = if is_task { Route::Task } else { address.route };
                 // SAFETY: the caller's promise; it is this waiter's home.
-                unsafe { self.send(waiter, home, route) }
+                unsafe { self.send(waiter, home, address.route) }
             }
             _ => Fate::Called(Phase::Woken),
         };

@@ -70,6 +70,8 @@ pub(super) fn is_running(home: &Home) -> bool {
 
 #[cold]
 fn found(runtime: &Runtime, id: usize) -> Arc<Home> {
+    // Now, since it allocates.
+    task_vtables();
     let home = Arc::new(Home::new(ThreadToken::here(), id, runtime.waker()));
     HOMES.with(|homes| homes.borrow_mut().push(Arc::clone(&home)));
     install(runtime, Keeper(Arc::clone(&home)));
