@@ -62,18 +62,22 @@ fn notified_after_the_mutex() {
 
 #[test]
 fn notified_under_the_mutex() {
-    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::QueuesFirst], || {
-        let shared = Shared::new(0);
-        let other = take_in_other(&shared);
-        {
-            let mut guard = block_on(shared.tokens.lock());
-            guard.0 += 1;
-            guard.1.change();
-            shared.more.notify_one();
-        }
-        join([other]);
-        shared.assert_at_rest(0);
-    });
+    check(
+        Bound::LightOrAll(3),
+        &[Row::IsMoved, Row::QueuesFirst],
+        || {
+            let shared = Shared::new(0);
+            let other = take_in_other(&shared);
+            {
+                let mut guard = block_on(shared.tokens.lock());
+                guard.0 += 1;
+                guard.1.change();
+                shared.more.notify_one();
+            }
+            join([other]);
+            shared.assert_at_rest(0);
+        },
+    );
 }
 
 /// One that was notified goes, at any moment: the other is notified instead.
@@ -100,7 +104,12 @@ fn notified_one_goes() {
 /// The same in fewer steps: both wait already, and the mutex is held at times.
 #[test]
 fn notified_one_goes_before_the_next() {
-    let rows = [Row::Leaves, Row::IsMoved, Row::AdoptsHeir, Row::HeirGoesFree];
+    let rows = [
+        Row::Leaves,
+        Row::IsMoved,
+        Row::AdoptsHeir,
+        Row::HeirGoesFree,
+    ];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
         let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
@@ -194,9 +203,9 @@ fn mutex_goes(notify: fn(&Condvar), waits: bool) {
     });
     drop(second);
     if waits {
-        drop(block_on(std::future::poll_fn(|cx| {
+        block_on(std::future::poll_fn(|cx| {
             first.poll_with(cx.waker()).map(drop)
-        })));
+        }));
     }
     drop(first);
     drop(mutex);

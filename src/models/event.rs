@@ -38,7 +38,12 @@ fn run(shared: &Arc<Shared>, f: fn(&Shared)) -> thread::JoinHandle<()> {
 
 #[test]
 fn set_for_one() {
-    let rows = [Row::Sets, Row::SetsForWaiters, Row::EventWaits, Row::EventVacates];
+    let rows = [
+        Row::Sets,
+        Row::SetsForWaiters,
+        Row::EventWaits,
+        Row::EventVacates,
+    ];
     check(Bound::All, &rows, || {
         let shared = Shared::new();
         let other = run(&shared, Shared::set);

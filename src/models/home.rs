@@ -87,7 +87,7 @@ fn two_post_at_once() {
             give(&shared.0, 2),
             thread::spawn({
                 let shared = Arc::clone(&shared);
-                move || drop(shared.1.set())
+                move || assert!(!shared.1.set())
             }),
         ];
         // Rung or not, a drain now, and one after all have come.
@@ -170,7 +170,12 @@ fn runtime_goes(waiter_goes_first: bool) {
 
 #[test]
 fn runtime_goes_before_its_waiter() {
-    let rows = [Row::HomeCloses, Row::WakesInVain, Row::IsPosted, Row::IsWoken];
+    let rows = [
+        Row::HomeCloses,
+        Row::WakesInVain,
+        Row::IsPosted,
+        Row::IsWoken,
+    ];
     check(Bound::All, &rows, || runtime_goes(false));
 }
 
@@ -183,26 +188,30 @@ fn runtime_goes_after_its_waiter() {
 /// Two runtimes wake each other.
 #[test]
 fn two_runtimes() {
-    check(Bound::LightOrAll(3), &[Row::IsPosted, Row::HomeIsRung], || {
-        let shared = Arc::new([Notify::new(), Notify::new()]);
-        let other = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                let runtime = Runtime::new();
-                runtime.block_on(Kind::Task, async {
-                    shared[0].notified().await;
-                    shared[1].notify_one();
-                });
-            }
-        });
-        let runtime = Runtime::new();
-        runtime.block_on(Kind::Task, async {
-            shared[0].notify_one();
-            shared[1].notified().await;
-        });
-        drop(runtime);
-        join([other]);
-    });
+    check(
+        Bound::LightOrAll(3),
+        &[Row::IsPosted, Row::HomeIsRung],
+        || {
+            let shared = Arc::new([Notify::new(), Notify::new()]);
+            let other = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || {
+                    let runtime = Runtime::new();
+                    runtime.block_on(Kind::Task, async {
+                        shared[0].notified().await;
+                        shared[1].notify_one();
+                    });
+                }
+            });
+            let runtime = Runtime::new();
+            runtime.block_on(Kind::Task, async {
+                shared[0].notify_one();
+                shared[1].notified().await;
+            });
+            drop(runtime);
+            join([other]);
+        },
+    );
 }
 
 /// One call wakes tasks of two runtimes, and a plain thread's.
@@ -248,7 +257,9 @@ fn waiter_moves() {
         runtime.drain_if_rung();
         let giver = give(&semaphore, 1);
         drop(runtime);
-        block_on(std::future::poll_fn(|cx| waits.poll_with(cx.waker()).map(drop)));
+        block_on(std::future::poll_fn(|cx| {
+            waits.poll_with(cx.waker()).map(drop)
+        }));
         join([giver]);
         assert_at_rest(&semaphore, 1);
     });
@@ -258,7 +269,12 @@ fn waiter_moves() {
 /// its futures are woken, though one call at a time is all that may be made directly.
 #[test]
 fn foreign_executor_blocks() {
-    let rows = [Row::IsCounted, Row::TakesCounted, Row::IsPosted, Row::IsDelivered];
+    let rows = [
+        Row::IsCounted,
+        Row::TakesCounted,
+        Row::IsPosted,
+        Row::IsDelivered,
+    ];
     check(Bound::LightOrAll(3), &rows, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let giver = give(&semaphore, 2);
@@ -272,7 +288,12 @@ fn foreign_executor_blocks() {
 
 #[test]
 fn foreign_executor_blocks_and_two_wake() {
-    let rows = [Row::IsCounted, Row::TakesCounted, Row::IsPosted, Row::IsDelivered];
+    let rows = [
+        Row::IsCounted,
+        Row::TakesCounted,
+        Row::IsPosted,
+        Row::IsDelivered,
+    ];
     check(Bound::Light(2), &rows, || {
         let shared = Arc::new([Semaphore::new(0), Semaphore::new(0)]);
         let givers = [0, 1].map(|at| {

@@ -19,13 +19,20 @@ fn with<R: 'static>(
 fn assert_at_rest(notify: &Notify, stored: usize) {
     assert_eq!(notify.waiter_count(), 0);
     let mut next = [(), ()].map(|()| Hand::new(notify.notified()));
-    let ready = next.each_mut().map(|next| usize::from(next.poll().is_ready()));
+    let ready = next
+        .each_mut()
+        .map(|next| usize::from(next.poll().is_ready()));
     assert_eq!(ready.iter().sum::<usize>(), stored);
 }
 
 #[test]
 fn one_is_notified() {
-    let rows = [Row::Stores, Row::TakesStored, Row::NotifyWaits, Row::NotifyVacates];
+    let rows = [
+        Row::Stores,
+        Row::TakesStored,
+        Row::NotifyWaits,
+        Row::NotifyVacates,
+    ];
     check(Bound::All, &rows, || {
         let shared = Arc::new((Notify::new(), Cell::new()));
         let other = thread::spawn({
@@ -145,25 +152,29 @@ fn all_made_before_are_notified() {
 /// More than a batch, of which one goes and comes again.
 #[test]
 fn many_are_notified() {
-    check(Bound::LightOrAll(3), &[Row::CountsCall, Row::Leaves], || {
-        let notify = Arc::new(Notify::new());
-        let mut waits = [(), (), ()].map(|()| Hand::waiting(notify.notified()));
-        let other = with(&notify, Notify::notify_waiters);
-        waits[1] = Hand::new(notify.notified());
-        let again = waits[1].poll();
-        join([other]);
-        for at in [0, 2] {
-            assert_eq!(waits[at].alarm.calls(), 1);
-            assert!(waits[at].poll().is_ready());
-        }
-        // It may have come after the call, which does not mean it then.
-        if again.is_pending() && waits[1].poll().is_pending() {
-            notify.notify_one();
-            assert!(waits[1].poll().is_ready());
-        }
-        drop(waits);
-        assert_at_rest(&notify, 0);
-    });
+    check(
+        Bound::LightOrAll(3),
+        &[Row::CountsCall, Row::Leaves],
+        || {
+            let notify = Arc::new(Notify::new());
+            let mut waits = [(), (), ()].map(|()| Hand::waiting(notify.notified()));
+            let other = with(&notify, Notify::notify_waiters);
+            waits[1] = Hand::new(notify.notified());
+            let again = waits[1].poll();
+            join([other]);
+            for at in [0, 2] {
+                assert_eq!(waits[at].alarm.calls(), 1);
+                assert!(waits[at].poll().is_ready());
+            }
+            // It may have come after the call, which does not mean it then.
+            if again.is_pending() && waits[1].poll().is_pending() {
+                notify.notify_one();
+                assert!(waits[1].poll().is_ready());
+            }
+            drop(waits);
+            assert_at_rest(&notify, 0);
+        },
+    );
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn head_collects_from_two() {
             })
         });
         let permit = block_on(shared.0.acquire_many(2));
-        shared.1.each_ref().map(Cell::change);
+        shared.1.iter().for_each(Cell::change);
         drop(permit);
         join(givers);
         assert_at_rest(&shared.0, 2);

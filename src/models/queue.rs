@@ -51,14 +51,18 @@ fn wait_in_other(shared: &Arc<Shared>) -> thread::JoinHandle<()> {
 /// Whoever makes it ready before it wakes finds the waiter, without a lock about both.
 #[test]
 fn made_ready_then_woken() {
-    check(Bound::All, &[Row::Enters, Row::IsWoken, Row::TakesWake], || {
-        let shared = Shared::new();
-        let other = wait_in_other(&shared);
-        shared.ready.store(true, Ordering::Relaxed);
-        shared.queue.wake_all(2);
-        join([other]);
-        assert_eq!(shared.queue.waiter_count(), 0);
-    });
+    check(
+        Bound::All,
+        &[Row::Enters, Row::IsWoken, Row::TakesWake],
+        || {
+            let shared = Shared::new();
+            let other = wait_in_other(&shared);
+            shared.ready.store(true, Ordering::Relaxed);
+            shared.queue.wake_all(2);
+            join([other]);
+            assert_eq!(shared.queue.waiter_count(), 0);
+        },
+    );
 }
 
 #[test]
@@ -82,7 +86,11 @@ fn removed_or_woken() {
         let waker = Arc::clone(&alarm).into();
         let mut waiter = pin!(Waiter::new());
         let place = Place::of(&waker);
-        assert!(shared.queue.add_waiter_if(waiter.as_mut(), place, 1, || true));
+        assert!(
+            shared
+                .queue
+                .add_waiter_if(waiter.as_mut(), place, 1, || true)
+        );
         let other = thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
