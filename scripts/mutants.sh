@@ -44,6 +44,7 @@ all() {
 }
 
 export RUSTFLAGS="--cfg loom -A warnings" CARGO_TARGET_DIR=$WORK/target RUST_BACKTRACE=0
+export CARGO_PROFILE_LOOM_INCREMENTAL=true
 
 # try: builds the copy and runs its models; says where they failed, or nothing
 try() {
@@ -66,6 +67,10 @@ try() {
         sed -n "s/^thread '\(models::\)\{0,1\}\([^']*\)'.*panicked at.*/\2/p" "$log" | head -n 1 | grep . || echo 'it did not end, or aborted'
     fi
 }
+
+mkdir -p "$WORK"
+exec 4>"$WORK/lock"
+flock -n 4 || die "another run works in $WORK"
 
 start=$SECONDS killed=0 survived=0 wrong=0
 while IFS=$'\t' read -r name file code <&3; do
