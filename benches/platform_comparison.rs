@@ -12,8 +12,9 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::{
-        Arc, Barrier, Mutex, mpsc,
+        Arc, Barrier, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc,
     },
     task::{Poll, Waker},
     thread,
@@ -244,42 +245,44 @@ fn notify_all<S: Signal>(n: usize, rounds: usize) -> (f64, f64) {
     let (ran, all_ran) = mpsc::channel();
     let target = {
         let (signal, waiting) = (signal.clone(), waiting.clone());
-        thread::Builder::new().name("target".into()).spawn(move || {
-            runtime::<S>().block_on(async move {
-                let counts = Rc::new((Cell::new(0), Cell::new(0)));
-                let tasks: Vec<_> = (0..n)
-                    .map(|_| {
-                        let (signal, waiting) = (signal.clone(), waiting.clone());
-                        let (ran, counts) = (ran.clone(), counts.clone());
-                        spawn(async move {
-                            for round in 1..=rounds {
-                                let mut notified = pin!(signal.notified());
-                                let mut first = true;
-                                poll_fn(|cx| {
-                                    let poll = notified.as_mut().poll(cx);
-                                    if std::mem::take(&mut first) {
-                                        counts.0.set(counts.0.get() + 1);
-                                        if counts.0.get() == n * round {
-                                            waiting.store(round, SeqCst);
+        thread::Builder::new()
+            .name("target".into())
+            .spawn(move || {
+                runtime::<S>().block_on(async move {
+                    let counts = Rc::new((Cell::new(0), Cell::new(0)));
+                    let tasks: Vec<_> = (0..n)
+                        .map(|_| {
+                            let (signal, waiting) = (signal.clone(), waiting.clone());
+                            let (ran, counts) = (ran.clone(), counts.clone());
+                            spawn(async move {
+                                for round in 1..=rounds {
+                                    let mut notified = pin!(signal.notified());
+                                    let mut first = true;
+                                    poll_fn(|cx| {
+                                        let poll = notified.as_mut().poll(cx);
+                                        if std::mem::take(&mut first) {
+                                            counts.0.set(counts.0.get() + 1);
+                                            if counts.0.get() == n * round {
+                                                waiting.store(round, SeqCst);
+                                            }
                                         }
+                                        poll
+                                    })
+                                    .await;
+                                    counts.1.set(counts.1.get() + 1);
+                                    if counts.1.get() == n * round {
+                                        ran.send(Instant::now()).unwrap();
                                     }
-                                    poll
-                                })
-                                .await;
-                                counts.1.set(counts.1.get() + 1);
-                                if counts.1.get() == n * round {
-                                    ran.send(Instant::now()).unwrap();
                                 }
-                            }
+                            })
                         })
-                    })
-                    .collect();
-                for task in tasks {
-                    task.await.unwrap();
-                }
+                        .collect();
+                    for task in tasks {
+                        task.await.unwrap();
+                    }
+                })
             })
-        })
-        .unwrap()
+            .unwrap()
     };
     let (mut notifying, mut all) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
