@@ -8,7 +8,7 @@
 #
 # Every Acquire and Release in the sources below is made Relaxed, and each line of
 # mutants.txt is applied. Prints `killed` or `SURVIVED` and where the models failed;
-# mutants.txt and the list below say what is known to survive, and why. Exits with 1 if
+# mutants-known.txt says what is known to survive, and why. Exits with 1 if
 # a mutant survives that is not known to, or the other way round.
 #
 # The sources here are not touched: the copies are in target/mutants.
