@@ -77,7 +77,9 @@ while IFS=$'\t' read -r name file code <&3; do
     case $name in *"$filter"*) ;; *) continue;; esac
     mkdir -p "$COPY"
     rm -rf "$COPY/src"
-    cp -r "$CRATE_DIR"/{Cargo.toml,Cargo.lock,src} "$COPY"
+    cp -r "$CRATE_DIR"/{Cargo.lock,src} "$COPY"
+    # without the tests and benchmarks, which are not copied
+    awk '/^\[/ {skip = /^\[\[/} !skip' "$CRATE_DIR/Cargo.toml" >"$COPY/Cargo.toml"
     [ ! -e "$CRATE_DIR/README.md" ] || cp "$CRATE_DIR/README.md" "$COPY"
     perl -0pi -e "$code" "$COPY/src/$file"
     changed=$(diff "$CRATE_DIR/src/$file" "$COPY/src/$file" | sed -n 's/^> *//p' | head -n 1) || true
