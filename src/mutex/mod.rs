@@ -2,14 +2,16 @@
 
 mod guard;
 mod lock;
+mod mapped;
 mod raw;
 
 use std::{cell::UnsafeCell, fmt, sync::Arc};
 
 pub(crate) use self::raw::RawMutex;
 pub use self::{
-    guard::{MappedMutexGuard, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard},
+    guard::{MutexGuard, OwnedMutexGuard},
     lock::{Lock, LockOwned},
+    mapped::{MappedMutexGuard, OwnedMappedMutexGuard},
 };
 use crate::{sys::sync::const_fn, waiter_queue::block_on};
 
