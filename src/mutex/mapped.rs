@@ -1,5 +1,6 @@
-//! What a holder has in its hands who needs but a part of the data. Invariant `LOCKED`: see
-//! [`guard`](super::guard).
+//! What a holder has in its hands who needs but a part of the data.
+//!
+//! `guard` states the invariant `LOCKED`.
 
 use std::{
     fmt,
@@ -11,7 +12,8 @@ use std::{
 
 use super::{OwnedMutexGuard, RawMutex};
 
-/// The right to use a part of the data of a [`Mutex`]; made by [`MutexGuard::map`].
+/// The right to use a part of the data of a [`Mutex`](super::Mutex); made by
+/// [`MutexGuard::map`](super::MutexGuard::map).
 /// Unlocks when it is dropped.
 #[must_use = "dropping a guard unlocks the mutex at once"]
 pub struct MappedMutexGuard<'a, T: ?Sized> {
@@ -35,7 +37,7 @@ impl<'a, T: ?Sized> MappedMutexGuard<'a, T> {
         }
     }
 
-    /// Makes a guard of a part of this part; see [`MutexGuard::map`].
+    /// Makes a guard of a part of this part; see [`MutexGuard::map`](super::MutexGuard::map).
     ///
     /// # Examples
     ///
@@ -58,7 +60,7 @@ impl<'a, T: ?Sized> MappedMutexGuard<'a, T> {
     }
 
     /// Makes a guard of a part of this part, if there is such a part; see
-    /// [`MutexGuard::try_map`].
+    /// [`MutexGuard::try_map`](super::MutexGuard::try_map).
     ///
     /// # Errors
     ///
@@ -110,7 +112,7 @@ impl<T: ?Sized> Drop for MappedMutexGuard<'_, T> {
     }
 }
 
-/// The right to use a part of the data of a [`Mutex`], with a share of its ownership; made
+/// The right to use a part of the data of a [`Mutex`](super::Mutex), with a share of its ownership; made
 /// by [`OwnedMutexGuard::map`]. Unlocks when it is dropped.
 #[must_use = "dropping a guard unlocks the mutex at once"]
 pub struct OwnedMappedMutexGuard<T: ?Sized, U: ?Sized = T> {
@@ -135,7 +137,7 @@ impl<T: ?Sized, U: ?Sized> OwnedMappedMutexGuard<T, U> {
         }
     }
 
-    /// Makes a guard of a part of this part; see [`MutexGuard::map`].
+    /// Makes a guard of a part of this part; see [`MutexGuard::map`](super::MutexGuard::map).
     ///
     /// # Examples
     ///
@@ -159,7 +161,7 @@ impl<T: ?Sized, U: ?Sized> OwnedMappedMutexGuard<T, U> {
     }
 
     /// Makes a guard of a part of this part, if there is such a part; see
-    /// [`MutexGuard::try_map`].
+    /// [`MutexGuard::try_map`](super::MutexGuard::try_map).
     ///
     /// # Errors
     ///
