@@ -44,6 +44,7 @@ all() {
 }
 
 export RUSTFLAGS="--cfg loom -A warnings" CARGO_TARGET_DIR=$WORK/target RUST_BACKTRACE=0
+export CARGO_PROFILE_LOOM_INCREMENTAL=true
 
 # try: builds the copy and runs its models; says where they failed, or nothing
 try() {

@@ -56,7 +56,7 @@ fn set_for_one() {
 
 #[test]
 fn set_for_two() {
-    check(Bound::LightOrAll(3), &[Row::SetsForWaiters], || {
+    check(Bound::Light(2), &[Row::SetsForWaiters], || {
         let shared = Shared::new();
         let others = [run(&shared, Shared::set), run(&shared, Shared::wait)];
         shared.wait();

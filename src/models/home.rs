@@ -87,7 +87,7 @@ fn two_post_at_once() {
             give(&shared.0, 2),
             thread::spawn({
                 let shared = Arc::clone(&shared);
-                move || drop(shared.1.set())
+                move || assert!(!shared.1.set())
             }),
         ];
         // Rung or not, a drain now, and one after all have come.

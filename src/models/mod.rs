@@ -8,6 +8,11 @@
 //! notification is to order is a [`Cell`], whose unordered uses loom reports. What
 //! others might use too long is a [`Mortal`].
 
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "loom says whether sharing is sound"
+)]
+
 mod condvar;
 mod event;
 mod home;

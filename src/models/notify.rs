@@ -105,7 +105,7 @@ fn one_goes_and_it_is_stored() {
 
 #[test]
 fn one_goes_and_another_waits() {
-    check(Bound::LightOrAll(3), &[Row::Leaves], || {
+    check(Bound::Light(2), &[Row::Leaves], || {
         let shared = Arc::new((Notify::new(), Cell::new()));
         let goes = Hand::waiting(shared.0.notified());
         let notifier = thread::spawn({

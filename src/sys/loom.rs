@@ -98,6 +98,9 @@ macro_rules! atomic {
             pub(crate) fn store(&self, value: $int, order: Ordering) {
                 self.inner.store(value, order);
                 self.note(self.last.load(Ordering::SeqCst) as $int, value);
+                // Who reads this may run before our next step, even if that is one
+                // where loom would not switch, such as unlocking.
+                self.order.branch();
             }
 
             #[track_caller]
