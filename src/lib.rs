@@ -18,6 +18,7 @@
 mod condvar;
 mod event;
 #[cfg(all(test, loom))]
+#[cfg_attr(shuttle, path = "models/shuttle.rs")]
 mod models;
 mod mutex;
 mod notify;

@@ -19,10 +19,11 @@ use std::{
     task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
 };
 
-use ::loom::thread::ThreadId;
-
 use super::{Backend, Doorbell, home::Home};
-use crate::sys::loom::note;
+use crate::syschecker::{
+    checker::{self, thread::ThreadId},
+    note,
+};
 
 /// The status of a mailbox, as far as it can be seen from outside.
 pub(crate) mod status {
@@ -38,11 +39,11 @@ pub(super) struct ThreadToken(ThreadId);
 
 impl ThreadToken {
     pub(super) fn here() -> Self {
-        Self(::loom::thread::current().id())
+        Self(checker::thread::current().id())
     }
 }
 
-::loom::thread_local! {
+checker::thread_local! {
     static HOME: RefCell<Option<Arc<Home>>> = RefCell::new(None);
 }
 
@@ -215,7 +216,7 @@ impl Runtime {
     pub(crate) fn block_on<F: Future>(&self, kind: Kind, future: F) -> F::Output {
         let waker = self.waker(kind);
         let mut future = pin!(future);
-        ::loom::future::block_on(poll_fn(|cx| {
+        checker::future::block_on(poll_fn(|cx| {
             self.desk.inner.get_or_init(|| cx.waker().clone());
             loop {
                 let drained = kind != Kind::Foreign && self.drain_if_rung();
