@@ -20,7 +20,7 @@ use std::{
 };
 
 use super::{Backend, Doorbell, home::Home};
-use crate::syschecker::{
+use crate::sys::loom::{
     checker::{self, thread::ThreadId},
     note,
 };
@@ -49,6 +49,11 @@ checker::thread_local! {
 
 pub(super) fn current() -> Option<Arc<Home>> {
     HOME.with(|home| home.borrow().clone())
+}
+
+/// Whether the runtime that is running now is the one of `home`.
+pub(super) fn is_running(home: &Home) -> bool {
+    current().is_some_and(|here| here.id() == home.id())
 }
 
 pub(crate) fn is_inside() -> bool {
@@ -179,9 +184,10 @@ impl Runtime {
             inner: OnceLock::new(),
         });
         let driver = Hand::waker(Kind::Driver, &desk);
-        let home = Arc::new(Home::new(desk.thread, driver.clone()));
-        assert!(home.is_driven_by(&driver));
+        let id = Arc::as_ptr(&desk).addr();
+        let home = Arc::new(Home::new(desk.thread, id, driver));
         home.hang(Box::new(Bell(Arc::clone(&desk))));
+        home.set_running();
         HOME.with(|here| {
             let before = here.replace(Some(Arc::clone(&home)));
             assert!(before.is_none(), "a thread is two runtimes");
