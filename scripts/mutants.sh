@@ -68,6 +68,10 @@ try() {
     fi
 }
 
+mkdir -p "$WORK"
+exec 4>"$WORK/lock"
+flock -n 4 || die "another run works in $WORK"
+
 start=$SECONDS killed=0 survived=0 wrong=0
 while IFS=$'\t' read -r name file code <&3; do
     case $name in *"$filter"*) ;; *) continue;; esac

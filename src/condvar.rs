@@ -24,9 +24,9 @@ const CHUNK: usize = 128;
 #[cfg(loom)]
 const CHUNK: usize = 1;
 
-/// Lets tasks and threads wait until data behind a [`Mutex`] has changed.
+/// Lets tasks and threads wait until data behind a [`Mutex`](crate::Mutex) has changed.
 ///
-/// As [`std::sync::Condvar`], for our [`Mutex`] and in `async` code:
+/// As [`std::sync::Condvar`], for our [`Mutex`](crate::Mutex) and in `async` code:
 /// [`wait`](Self::wait) unlocks the mutex and waits for a notification, as one step, and
 /// locks it again. Use it with a condition, which is checked under the lock before and
 /// after each wait: [`wait_while`](Self::wait_while) does.
@@ -286,7 +286,7 @@ impl Condvar {
     }
 
     /// How many wait for a notification. Those that wait for the mutex after it are in the
-    /// [count of the mutex](Mutex::waiter_count).
+    /// [count of the mutex](crate::Mutex::waiter_count).
     pub fn waiter_count(&self) -> usize {
         self.waiting.waiter_count()
     }

@@ -409,14 +409,16 @@ fn a_condvar_waiter_dropped_in_the_queue_of_the_mutex_passes_its_notification_on
     let _dog = watchdog();
     on_each_road(async |road| {
         let (mutex, condvar) = (Mutex::new(0), Condvar::new());
-        let first = road.wait(condvar.wait(mutex.try_lock().unwrap()));
+        let mut first = road.wait(condvar.wait(mutex.try_lock().unwrap()));
         let mut second = road.wait(condvar.wait(mutex.try_lock().unwrap()));
         let guard = mutex.try_lock().unwrap();
         road.send(|| condvar.notify_one());
+        first.expect_pending();
         assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (1, 1));
         road.send(move || drop(first));
-        assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (0, 1));
+        assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (0, 0));
         second.expect_pending();
+        assert_eq!(mutex.waiter_count(), 1);
         road.send(move || drop(guard));
         drop(second.expect_ready());
         assert!(!mutex.is_locked());

@@ -117,11 +117,12 @@ fn notify_all_wakes_a_hundred_waiters_one_at_a_time() {
     let (mutex, condvar) = (Mutex::new(0), Condvar::new());
     let mut waits = waits(100, &mutex, &condvar);
     condvar.notify_all();
-    assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (0, 99));
+    assert_eq!(condvar.waiter_count(), 0);
     for i in 0..100 {
         assert_eq!(woken(&waits), (0..=i).collect::<Vec<_>>());
         let mut guard = waits[i].expect_ready();
         *guard += 1;
+        assert_eq!(mutex.waiter_count(), 99 - i);
         assert_eq!(woken(&waits).len(), i + 1, "nobody else while it is locked");
     }
     assert!(waits.iter().all(|wait| wait.wakes() == 1));
@@ -129,37 +130,67 @@ fn notify_all_wakes_a_hundred_waiters_one_at_a_time() {
 }
 
 #[test]
-fn notify_all_under_the_lock_wakes_nobody_before_the_unlock() {
+fn notify_all_under_the_lock_wakes_only_the_first_before_the_unlock() {
     let _dog = watchdog();
     let (mutex, condvar) = (Mutex::new(0), Condvar::new());
     let mut waits = waits(300, &mutex, &condvar);
     let guard = mutex.try_lock().unwrap();
     condvar.notify_all();
-    assert!(woken(&waits).is_empty());
-    assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (0, 300));
-    drop(guard);
     assert_eq!(woken(&waits), [0]);
-    for wait in &mut waits {
-        assert_eq!(wait.wakes(), 1);
-        drop(wait.expect_ready());
+    assert_eq!(condvar.waiter_count(), 0);
+    // It leads the others into the queue of the mutex, behind itself.
+    waits[0].expect_pending();
+    assert_eq!(woken(&waits), [0]);
+    assert_eq!(mutex.waiter_count(), 300);
+    drop(guard);
+    assert_eq!(waits[0].wakes(), 2);
+    for i in 0..300 {
+        assert_eq!(woken(&waits), (0..=i).collect::<Vec<_>>());
+        drop(waits[i].expect_ready());
     }
+    assert!(waits[1..].iter().all(|wait| wait.wakes() == 1));
     assert!(!mutex.is_locked());
 }
 
 #[test]
-fn notify_one_under_the_lock_wakes_nobody_before_the_unlock() {
+fn a_leader_that_is_dropped_leads_the_others_all_the_same() {
+    let _dog = watchdog();
+    for polled in [false, true] {
+        let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+        let mut waits = waits(300, &mutex, &condvar);
+        let guard = mutex.try_lock().unwrap();
+        condvar.notify_all();
+        if polled {
+            waits[0].expect_pending();
+        }
+        drop(waits.remove(0));
+        assert!(woken(&waits).is_empty());
+        assert_eq!(mutex.waiter_count(), 299);
+        drop(guard);
+        for wait in &mut waits {
+            assert_eq!(wait.wakes(), 1);
+            drop(wait.expect_ready());
+        }
+        assert!(!mutex.is_locked());
+    }
+}
+
+#[test]
+fn who_is_notified_under_the_lock_is_woken_at_once_and_waits_for_the_lock() {
     let _dog = watchdog();
     let (mutex, condvar) = (Mutex::new(0), Condvar::new());
     let mut waits = waits(2, &mutex, &condvar);
     let guard = mutex.try_lock().unwrap();
-    condvar.notify_one();
-    condvar.notify_one();
-    condvar.notify_one();
-    assert!(woken(&waits).is_empty());
-    drop(guard);
-    assert_eq!(woken(&waits), [0]);
-    drop(waits[0].expect_ready());
+    for _ in 0..3 {
+        condvar.notify_one();
+    }
     assert_eq!(woken(&waits), [0, 1]);
+    waits.iter_mut().for_each(Hand::expect_pending);
+    assert_eq!(mutex.waiter_count(), 2);
+    drop(guard);
+    assert_eq!((waits[0].wakes(), waits[1].wakes()), (2, 1));
+    drop(waits[0].expect_ready());
+    assert_eq!(waits[1].wakes(), 2);
     drop(waits[1].expect_ready());
     assert!(!mutex.is_locked());
 }
@@ -188,15 +219,16 @@ fn the_notified_queue_behind_those_that_wait_for_the_mutex() {
     let guard = mutex.try_lock();
     let mut lock = Hand::waiting(mutex.lock());
     condvar.notify_one();
+    notified.expect_pending();
     drop(guard);
-    assert_eq!((lock.wakes(), notified.wakes()), (1, 0));
+    assert_eq!((lock.wakes(), notified.wakes()), (1, 1));
     drop(lock.expect_ready());
-    assert_eq!(notified.wakes(), 1);
+    assert_eq!(notified.wakes(), 2);
     drop(notified.expect_ready());
 }
 
 #[test]
-fn a_notified_waiter_that_finds_the_mutex_taken_gets_it_next() {
+fn a_notified_waiter_that_finds_the_mutex_taken_waits_for_it() {
     let _dog = watchdog();
     let (mutex, condvar) = (Mutex::new(0), Condvar::new());
     let mut wait = Hand::waiting(condvar.wait(mutex.try_lock().unwrap()));
@@ -204,9 +236,9 @@ fn a_notified_waiter_that_finds_the_mutex_taken_gets_it_next() {
     let overtaker = mutex.try_lock();
     assert!(overtaker.is_some());
     wait.expect_pending();
+    assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (0, 1));
     drop(overtaker);
     assert_eq!(wait.wakes(), 2);
-    assert!(mutex.try_lock().is_none(), "kept");
     drop(wait.expect_ready());
     assert!(!mutex.is_locked());
 }

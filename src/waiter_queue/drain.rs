@@ -2,18 +2,7 @@
 
 use std::{future::poll_fn, sync::OnceLock, task::Poll, task::Waker};
 
-use super::{home::Home, runtime::learn_task_waker};
-
-/// The first step of each drain task: shows that the runtime runs, and what the wakers of its
-/// tasks look like.
-pub(super) async fn begin(home: &Home) {
-    poll_fn(|cx| {
-        learn_task_waker(cx.waker());
-        home.set_running();
-        Poll::Ready(())
-    })
-    .await;
-}
+use super::home::Home;
 
 /// Lets the other tasks run once.
 pub(super) async fn pass() {

@@ -35,7 +35,7 @@ pub(super) fn install(runtime: &Runtime, keeper: Keeper) {
     keeper.home().hang(Box::new(bell));
     runtime
         .spawn(async move {
-            drain::begin(keeper.home()).await;
+            keeper.home().set_running();
             drain::when_woken(keeper.home(), &waker).await;
         })
         .detach();

@@ -164,7 +164,7 @@ impl Home {
     fn route(&self, waker: &Waker) -> Route {
         if std::ptr::eq(waker.vtable(), self.driver.vtable()) {
             Route::Driver
-        } else if self.is_running() && runtime::is_task_waker(waker) {
+        } else if runtime::is_task_waker(waker) && (self.is_running() || !runtime::has_several()) {
             Route::Task
         } else {
             Route::Foreign
@@ -172,7 +172,7 @@ impl Home {
     }
 
     /// Whether the drain task has ever run. A runtime that was only entered, by a task of
-    /// another, may never run one.
+    /// another on the same thread, may never run one.
     fn is_running(&self) -> bool {
         // Relaxed: told by this thread to itself.
         self.running.load(Ordering::Relaxed)

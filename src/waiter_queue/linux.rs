@@ -134,7 +134,7 @@ pub(super) fn install(runtime: &Runtime, keeper: Keeper) -> Result<(), Keeper> {
 }
 
 async fn answer(keeper: Keeper, bell: Arc<Bell>) {
-    drain::begin(keeper.home()).await;
+    keeper.home().set_running();
     let home = keeper.home();
     loop {
         // Before the drain: a ring that is not seen by it ends the wait for this.

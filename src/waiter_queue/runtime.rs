@@ -2,8 +2,13 @@
 
 use std::{
     cell::{Cell, RefCell},
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
-    task::{RawWakerVTable, Waker},
+    future::poll_fn,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    task::{Poll, Waker},
 };
 
 use compio_driver::AsRawFd;
@@ -65,6 +70,8 @@ pub(super) fn is_running(home: &Home) -> bool {
 
 #[cold]
 fn found(runtime: &Runtime, id: usize) -> Arc<Home> {
+    // Now, since it allocates.
+    task_vtables();
     let home = Arc::new(Home::new(ThreadToken::here(), id, runtime.waker()));
     HOMES.with(|homes| homes.borrow_mut().push(Arc::clone(&home)));
     install(runtime, Keeper(Arc::clone(&home)));
@@ -95,28 +102,36 @@ impl Drop for Keeper {
     }
 }
 
-/// The tables of compio's task wakers: that of the waker a task is polled with,
-/// and that of its clones. Known once a drain task has run.
-static TASK_VTABLES: [AtomicPtr<RawWakerVTable>; 2] =
-    [const { AtomicPtr::new(std::ptr::null_mut()) }; 2];
-
-/// Called by a drain task with its own waker.
-pub(super) fn learn_task_waker(waker: &Waker) {
-    for (known, waker) in TASK_VTABLES.iter().zip([waker, &waker.clone()]) {
-        // Relaxed: the address alone counts.
-        known.store(
-            std::ptr::from_ref(waker.vtable()).cast_mut(),
-            Ordering::Relaxed,
-        );
-    }
+/// The tables of compio's task wakers: that of the waker a task is polled with, and that of its
+/// clones. Learnt from a task of an executor of our own, which is gone at once.
+fn task_vtables() -> &'static [usize; 2] {
+    static KNOWN: OnceLock<[usize; 2]> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let (told, learnt) = mpsc::channel();
+        let executor = compio_executor::Executor::new();
+        executor
+            .spawn(poll_fn(move |cx| {
+                let address = |waker: &Waker| std::ptr::from_ref(waker.vtable()).addr();
+                // The receiver is there.
+                let _ = told.send([address(cx.waker()), address(&cx.waker().clone())]);
+                Poll::Ready(())
+            }))
+            .detach();
+        executor.tick();
+        executor.clear();
+        learnt.try_recv().unwrap_or_default()
+    })
 }
 
 pub(super) fn is_task_waker(waker: &Waker) -> bool {
-    let vtable = std::ptr::from_ref(waker.vtable()).cast_mut();
-    // Relaxed: as above. Not known yet means `Route::Foreign`, which is right too.
-    TASK_VTABLES
-        .iter()
-        .any(|known| known.load(Ordering::Relaxed) == vtable)
+    task_vtables().contains(&std::ptr::from_ref(waker.vtable()).addr())
+}
+
+/// Whether this thread has had more than one runtime at a time, all of which still have tasks.
+pub(super) fn has_several() -> bool {
+    HOMES
+        .try_with(|homes| homes.borrow().len() > 1)
+        .unwrap_or(false)
 }
 
 thread_local! {

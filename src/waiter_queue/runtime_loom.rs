@@ -163,6 +163,10 @@ fn raw(hand: Arc<Hand>) -> RawWaker {
     RawWaker::new(Arc::into_raw(hand).cast(), table)
 }
 
+pub(super) fn has_several() -> bool {
+    false
+}
+
 pub(super) fn is_task_waker(waker: &Waker) -> bool {
     std::ptr::eq(waker.vtable(), &raw const TABLES[Kind::Task as usize])
 }

@@ -119,7 +119,7 @@ pub(super) fn install(runtime: &Runtime, keeper: Keeper) -> Result<(), Keeper> {
 }
 
 async fn answer(keeper: Keeper, bell: Arc<Bell>) {
-    drain::begin(keeper.home()).await;
+    keeper.home().set_running();
     let home = keeper.home();
     // Acquire: pairs with the release in `ring`.
     while !bell.refused.load(Ordering::Acquire) {
