@@ -90,7 +90,8 @@ fn run<F: Future>(place: Place, future: F) -> F::Output {
 }
 
 fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
-    for thread in threads {
+    // All of them run before one is waited for.
+    for thread in threads.into_iter().collect::<Vec<_>>() {
         thread.join().expect("no thread panics");
     }
 }

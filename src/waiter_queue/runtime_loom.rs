@@ -1,11 +1,8 @@
 //! Which home the current thread is at, when the model checker runs: a thread is a
 //! runtime while it has a [`Runtime`].
 //!
-//! It checks what the rest promises to runtimes, and to the wakers it calls:
-//!
-//! - a doorbell is rung at most once between two drains;
-//! - the waker of a compio task is called on its own thread alone, unless its
-//!   runtime is gone.
+//! It checks what the rest promises to runtimes: a doorbell is rung at most once between
+//! two drains.
 
 use std::{
     cell::RefCell,
@@ -128,11 +125,7 @@ impl Hand {
 
     fn wake(&self) {
         let desk = &*self.desk;
-        if self.kind == Kind::Task && !desk.closed.load(Ordering::SeqCst) {
-            let here = ThreadToken::here();
-            assert_eq!(here, desk.thread, "a task is woken from another thread");
-        }
-        if self.kind == Kind::Task && ThreadToken::here() != desk.thread {
+        if self.kind == Kind::Task && desk.closed.load(Ordering::SeqCst) {
             note("Status", status::CLOSED, status::IN_VAIN);
         }
         desk.woken.store(true, Ordering::SeqCst);

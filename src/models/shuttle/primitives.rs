@@ -59,7 +59,7 @@ fn semaphore_of_a_changing_size() {
                 }
             })
         };
-        join(waiting.chain([other]).collect::<Vec<_>>());
+        join(waiting.chain([other]));
         assert_eq!(semaphore.available_permits() + gone.load(SeqCst), 3);
         assert_eq!(semaphore.waiter_count(), 0);
     });
@@ -88,7 +88,7 @@ fn mutex() {
                 }
             })
         });
-        join(threads.collect::<Vec<_>>());
+        join(threads);
         assert!(!mutex.is_locked());
         assert_eq!(mutex.waiter_count(), 0);
         assert_eq!(*mutex.try_lock().unwrap(), counted.load(SeqCst));
@@ -289,7 +289,7 @@ fn event() {
                 setter.set();
             }),
         ];
-        join(waiters.chain(others).collect::<Vec<_>>());
+        join(waiters.chain(others));
         assert_eq!(event.waiter_count(), 0);
     });
 }

@@ -53,7 +53,7 @@ fn runtimes_end() {
                 semaphore.add_permits(1);
             })
         };
-        join(ends.chain([stays, gives]).collect::<Vec<_>>());
+        join(ends.chain([stays, gives]));
         assert_eq!(semaphore.available_permits(), 2);
     });
 }
@@ -84,7 +84,7 @@ fn runtimes_end_with_an_heir() {
                 }
             })
         });
-        join(others.chain([ends]).collect::<Vec<_>>());
+        join(others.chain([ends]));
         assert!(!mutex.is_locked());
         assert_eq!(mutex.waiter_count(), 0);
     });
@@ -145,7 +145,7 @@ fn everything() {
                 all.over.set();
             })
         };
-        join(workers.chain([last]).collect::<Vec<_>>());
+        join(workers.chain([last]));
         assert_eq!(all.semaphore.available_permits(), 2);
         assert!(!all.mutex.is_locked());
         let waiters = [
