@@ -8,7 +8,8 @@
 #   scripts/shuttle.sh 1000000
 #   SHUTTLE_RANDOM_SEED=42 scripts/shuttle.sh 5000 mutex
 #
-# ITERATIONS is how many orders, of all tests together. ITS_DEFAULT
+# ITERATIONS, of all tests together, are 200000 if not given; that takes less than a
+# minute, and a million a few.
 # What fails prints the order, to be replayed; with the same seed it fails again.
 
 # shellcheck source=lib/common.sh

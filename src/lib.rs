@@ -17,6 +17,8 @@
 
 mod condvar;
 mod event;
+#[cfg(doctest)]
+pub mod misuse;
 #[cfg(all(test, loom))]
 #[cfg_attr(shuttle, path = "models/shuttle.rs")]
 mod models;
