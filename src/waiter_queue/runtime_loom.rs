@@ -125,7 +125,8 @@ impl Hand {
 
     fn wake(&self) {
         let desk = &*self.desk;
-        if self.kind == Kind::Task && desk.closed.load(Ordering::SeqCst) {
+        let is_gone = desk.closed.load(Ordering::SeqCst);
+        if self.kind == Kind::Task && is_gone && ThreadToken::here() != desk.thread {
             note("Status", status::CLOSED, status::IN_VAIN);
         }
         desk.woken.store(true, Ordering::SeqCst);
