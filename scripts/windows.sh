@@ -2,7 +2,9 @@
 #
 # Build the tests for Windows and run them under Wine.
 #
-#   scripts/windows.sh [CARGO TEST ARGS...] [-- TEST ARGS...]
+#   scripts/windows.sh             all tests once; windows_specific 25 times; and what
+#                                  depends on the port with compio's iocp-global, too
+#   scripts/windows.sh CARGO TEST ARGS... [-- TEST ARGS...]
 #   scripts/windows.sh setup       only prepare: compiler, linker, Wine
 #
 #   scripts/windows.sh --test semaphore -- --nocapture
@@ -10,9 +12,10 @@
 #
 # Starts from a fresh Debian (root or sudo, to install MinGW and Wine) with
 # cargo; only the first run takes long. A binary that hangs is killed and counts as
-# failed. Doc tests run too, unless the arguments choose otherwise (--tests).
+# failed. Doc tests run only if the arguments say so (--doc).
 #
-#   REPEAT        runs of each test binary, up to the first failure  (default 1)
+#   REPEAT        runs of each test binary, up to the first failure
+#                 (default 1, for windows_specific 25 if there are no arguments)
 #   WINE_TIMEOUT  seconds for one run of a binary                    (default 600)
 #
 # See lib/cross.sh for where the compiler comes from.
@@ -65,5 +68,18 @@ setup() {
 setup
 [ "${1:-}" != setup ] || exit 0
 
-exec cargo --config "target.$TRIPLE.linker='x86_64-w64-mingw32-gcc'" --config "target.$TRIPLE.runner=['$LIB/wine-run']" \
-    test --target $TRIPLE "$@"
+cargo_test() {
+    cargo --config "target.$TRIPLE.linker='x86_64-w64-mingw32-gcc'" --config "target.$TRIPLE.runner=['$LIB/wine-run']" \
+        test --target $TRIPLE "$@"
+}
+
+if [ $# -gt 0 ]; then
+    cargo_test "$@"
+    exit
+fi
+say "all tests"
+REPEAT=1 cargo_test --tests
+say "windows_specific, ${REPEAT:-25} times"
+REPEAT=${REPEAT:-25} cargo_test --test windows_specific
+say "compio's iocp-global"
+REPEAT=1 cargo_test --features compio/iocp-global --lib --test windows_specific --test delivery_tests --test runtimes_tests

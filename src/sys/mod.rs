@@ -1,6 +1,8 @@
 //! The bottom layer: what the operating system and the standard library give,
 //! each behind a small interface of ours.
 
+#[cfg(all(windows, feature = "windows-iocp", not(loom)))]
+pub(crate) mod alarm;
 #[cfg(all(target_os = "linux", feature = "linux-futex", not(loom)))]
 pub(crate) mod futex;
 /// What the model checker gives instead: loom, or shuttle with `--cfg shuttle` besides.

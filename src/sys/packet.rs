@@ -8,8 +8,8 @@
 //!
 //! | state | meaning | `wait` | `ring` | `end` |
 //! | --- | --- | --- | --- | --- |
-//! | `FREE` | nothing waits | the pointer | `RUNG` | `FREE` |
-//! | `RUNG` | rung while nothing waited | `FREE`; ends at once | `RUNG` | `RUNG` |
+//! | `FREE` | nothing waits, or the packet is on its way | the pointer | `RUNG` | `FREE` |
+//! | `RUNG` | rung while `FREE` | `FREE`; ends at once | `RUNG` | `RUNG` |
 //! | a pointer | that operation waits | does not happen | `FREE`; posts it | `FREE`; posts it |
 //!
 //! Invariant `PACKET`: a pointer is posted by the one that took it out of the state. So it is
@@ -29,11 +29,20 @@ const FREE: usize = 0;
 /// No operation is at this address.
 const RUNG: usize = 1;
 
+#[cfg(test)]
+thread_local! {
+    /// Whether the packets of this thread are refused.
+    pub(crate) static REFUSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// The way to the operation that waits, if one does.
 pub(crate) struct Slot {
     /// Kept open by whoever has the slot.
     port: HANDLE,
     state: AtomicUsize,
+    /// Packets that were posted.
+    #[cfg(test)]
+    pub(crate) posted: AtomicUsize,
 }
 
 // SAFETY: a handle may be used by every thread; the state is atomic.
@@ -49,6 +58,8 @@ impl Slot {
         Self {
             port,
             state: AtomicUsize::new(FREE),
+            #[cfg(test)]
+            posted: AtomicUsize::new(0),
         }
     }
 
@@ -67,7 +78,7 @@ impl Slot {
             .is_ok_and(|before| before != RUNG)
     }
 
-    /// Ends the operation that waits, or the next one.
+    /// Ends the operation that waits, or the next one. After an error it waits on.
     pub(crate) fn ring(&self) -> io::Result<()> {
         self.take(RUNG)
     }
@@ -94,13 +105,28 @@ impl Slot {
         }
         let operation = std::ptr::with_exposed_provenance::<OVERLAPPED>(before);
         // SAFETY: PACKET: we took the pointer out; the port is open, by `new`.
-        if unsafe { PostQueuedCompletionStatus(self.port, 0, 0, operation) } != 0 {
-            return Ok(());
+        unsafe { self.post(operation) }.inspect_err(|_| {
+            // It waits on, so that nobody else can have entered one. Who rang meanwhile is
+            // not heard, no more than we are.
+            // Release: as in `wait`.
+            self.state.store(before, Ordering::Release);
+        })
+    }
+
+    /// # Safety
+    ///
+    /// PACKET; and the port is open.
+    unsafe fn post(&self, operation: *const OVERLAPPED) -> io::Result<()> {
+        #[cfg(test)]
+        if REFUSED.get() {
+            return Err(io::ErrorKind::OutOfMemory.into());
         }
-        let error = io::Error::last_os_error();
-        // Not posted: it waits on. Nobody else can have entered one.
-        // Release: as in `wait`.
-        self.state.store(before, Ordering::Release);
-        Err(error)
+        // SAFETY: the caller's promise.
+        if unsafe { PostQueuedCompletionStatus(self.port, 0, 0, operation) } == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        #[cfg(test)]
+        self.posted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::{future::poll_fn, sync::OnceLock, task::Poll, task::Waker};
 use super::home::Home;
 
 /// Lets the other tasks run once.
+#[allow(dead_code)] // For the doorbells of the kernels.
 pub(super) async fn pass() {
     let mut passed = false;
     poll_fn(|cx| {

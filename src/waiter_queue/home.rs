@@ -234,53 +234,40 @@ impl Home {
         contain(|| drop(waker));
     }
 
-    /// Wakes what lies in the mailbox, on this runtime's thread. Returns whether
-    /// more has come meanwhile; if not, the next poster rings.
+    /// Wakes some of what lies in the mailbox, on this runtime's thread. Returns whether more
+    /// lies there; if not, the next poster rings.
+    ///
+    /// A few at a time: between two turns compio looks for events without sleeping only if
+    /// there have been wakes since the last look (measured: a herd of 1000 woken in one turn took
+    /// half again as long to run).
     pub(super) fn drain(&self) -> bool {
-        let mut left = None;
-        loop {
-            let mut wakers = Wakers::new();
-            let mut mail = self.mail.lock();
-            let left = left.get_or_insert_with(|| mail.list.len());
-            while *left > 0
-                && wakers.has_room()
-                && let Some(waker) = mail.pop()
-            {
-                *left -= 1;
-                wakers.extend(waker);
-            }
-            let empty = mail.list.is_empty();
-            if empty && mail.status == Status::Awake {
-                mail.status = Status::Asleep;
-            }
-            drop(mail);
-            wakers.wake();
-            if empty {
-                return false;
-            }
-            if *left == 0 {
-                return true;
-            }
+        let mut wakers = Wakers::new();
+        let mut mail = self.mail.lock();
+        while wakers.has_room()
+            && let Some(waker) = mail.pop()
+        {
+            wakers.extend(waker);
         }
+        let more = !mail.list.is_empty();
+        if !more && mail.status == Status::Awake {
+            mail.status = Status::Asleep;
+        }
+        drop(mail);
+        wakers.wake();
+        more
     }
 
-    /// Wakes what lies in the mailbox as far as it is the wakers of this runtime's own tasks,
-    /// which may be called even inside of its driver. Leaves the status alone.
+    /// Wakes some of what lies in the mailbox as far as it is the wakers of this runtime's own
+    /// tasks, which may be called even inside of its driver. Leaves the status alone.
     #[allow(dead_code)] // For the doorbells of the kernels.
     pub(super) fn wake_tasks(&self) {
-        loop {
-            let mut wakers = Wakers::new();
-            let mut mail = self.mail.lock();
-            while wakers.has_room() && mail.first_is_of_a_task() {
-                wakers.extend(mail.pop().flatten());
-            }
-            let done = wakers.has_room();
-            drop(mail);
-            wakers.wake();
-            if done {
-                return;
-            }
+        let mut wakers = Wakers::new();
+        let mut mail = self.mail.lock();
+        while wakers.has_room() && mail.first_is_of_a_task() {
+            wakers.extend(mail.pop().flatten());
         }
+        drop(mail);
+        wakers.wake();
     }
 
     /// Wakes what lies in the mailbox now, and leaves the status alone.

@@ -40,7 +40,12 @@ pub(crate) struct Watchdog(mpsc::Sender<()>);
 #[must_use]
 #[track_caller]
 pub(crate) fn watchdog() -> Watchdog {
-    let limit = Duration::from_secs(if is_slow() { 900 } else { 60 });
+    // Under Wine everything takes its time.
+    let limit = Duration::from_secs(match is_slow() {
+        true => 900,
+        false if cfg!(windows) => 300,
+        false => 60,
+    });
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let at = Location::caller();
     let (alive, dog) = mpsc::channel();
