@@ -8,8 +8,8 @@
 #   scripts/shuttle.sh 1000000
 #   SHUTTLE_RANDOM_SEED=42 scripts/shuttle.sh 5000 mutex
 #
-# ITERATIONS, of all tests together, are 200000 if not given; that takes less than a
-# minute, and a million a few.
+# ITERATIONS, of all tests together, are 200000 if not given; that takes less than half a
+# minute, a million a minute or two.
 # What fails prints the order, to be replayed; with the same seed it fails again.
 
 # shellcheck source=lib/common.sh
