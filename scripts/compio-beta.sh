@@ -15,6 +15,7 @@
 next_version() {
     case $1 in
         compio)                                       echo 0.20.0-beta.1;;
+        compio-executor)                              echo 0.2.0-beta.1;;
         compio-driver|compio-runtime)                 echo 0.13.0-beta.1;;
         compio-fs|compio-net)                         echo 0.13.0-beta.1;;
         compio-buf)                                   echo 0.9.0-beta.1;;

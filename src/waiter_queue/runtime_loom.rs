@@ -16,7 +16,10 @@ use std::{
     task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
 };
 
-use super::{Backend, Doorbell, home::Home};
+use super::{
+    Backend, Doorbell,
+    home::{Home, Left},
+};
 use crate::sys::loom::{
     checker::{self, thread::ThreadId},
     note,
@@ -207,7 +210,7 @@ impl Runtime {
     pub(crate) fn drain_if_rung(&self) -> bool {
         let rung = self.desk.rung.swap(false, Ordering::SeqCst);
         // More has come: the task has woken itself, so this counts as a ring.
-        if rung && self.home.drain() {
+        if rung && self.home.drain(true) == Left::More {
             self.desk.rung.store(true, Ordering::SeqCst);
         } else if rung {
             note("Status", status::AWAKE, status::ASLEEP);

@@ -28,8 +28,16 @@ pub(crate) fn is_slow() -> bool {
     std::env::var_os("COMPIO_SYNC_SLOW").is_some_and(|value| value != "0")
 }
 
+/// How many times as many rounds are asked for: see `scripts/stress.sh`.
+pub(crate) fn stress() -> usize {
+    std::env::var("STRESS").map_or(1, |times| {
+        times.parse().expect("STRESS is a number, 1 or more")
+    })
+}
+
 /// How often to repeat something: less on a slow machine, never nothing.
 pub(crate) fn rounds(n: usize) -> usize {
+    let n = n * stress();
     if is_slow() { n.div_ceil(20) } else { n }
 }
 
@@ -46,6 +54,7 @@ pub(crate) fn watchdog() -> Watchdog {
         false if cfg!(windows) => 300,
         false => 60,
     });
+    let limit = limit * u32::try_from(stress()).expect("STRESS is not that large");
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let at = Location::caller();
     let (alive, dog) = mpsc::channel();
