@@ -13,7 +13,10 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Barrier, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
         mpsc,
     },
     task::{Poll, Waker},
@@ -21,6 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use compio::io::{AsyncRead, AsyncReadAt, AsyncReadExt, AsyncWriteExt};
 use compio_runtime::{Runtime, spawn};
 use compio_sync::{Notify, Semaphore, force_generic_doorbell};
 
@@ -123,36 +127,106 @@ fn runtime<S: Signal>() -> Runtime {
     Runtime::new().unwrap()
 }
 
-/// Nanoseconds for one round trip between two runtimes.
-fn ping_pong<S: Signal>(rounds: usize) -> f64 {
-    let (ping, pong) = (Arc::new(S::default()), Arc::new(S::default()));
-    let (a, b) = (ping.clone(), pong.clone());
-    let other = thread::spawn(move || {
-        runtime::<S>().block_on(async move {
-            spawn(async move {
-                for _ in 0..rounds {
-                    a.notified().await;
-                    b.notify();
+/// What the two runtimes of a ping-pong do besides.
+#[derive(Clone, Copy)]
+enum Beside {
+    Nothing,
+    File,
+    Socket,
+}
+
+impl Beside {
+    /// Keeps a runtime busy until `stop`, and counts its operations.
+    async fn run(self, stop: Rc<Cell<bool>>, done: Arc<AtomicUsize>) {
+        match self {
+            Self::Nothing => {}
+            Self::File => {
+                let file = compio::fs::File::open("Cargo.toml").await.unwrap();
+                let mut buffer = Vec::with_capacity(4096);
+                while !stop.get() {
+                    let read = file.read_at(buffer, 0).await;
+                    buffer = read.1;
+                    buffer.clear();
+                    done.fetch_add(1, Relaxed);
                 }
-            })
-            .await
-            .unwrap();
-        })
-    });
-    let took = runtime::<S>().block_on(async move {
-        spawn(async move {
-            let start = Instant::now();
-            for _ in 0..rounds {
-                ping.notify();
-                pong.notified().await;
             }
-            start.elapsed()
-        })
-        .await
-        .unwrap()
-    });
+            Self::Socket => {
+                let listener = compio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr().unwrap();
+                let echo = spawn(async move {
+                    let (mut peer, _) = listener.accept().await.unwrap();
+                    let mut buffer = vec![0; 64];
+                    loop {
+                        let (read, bytes) = peer.read(buffer).await.into_inner_pair();
+                        if read == 0 {
+                            return;
+                        }
+                        buffer = peer.write_all(bytes).await.1;
+                    }
+                });
+                let mut stream = compio::net::TcpStream::connect(address).await.unwrap();
+                let mut buffer = vec![0; 64];
+                while !stop.get() {
+                    buffer = stream.write_all(buffer).await.1;
+                    buffer = stream.read_exact(buffer).await.1;
+                    done.fetch_add(1, Relaxed);
+                }
+                drop(stream);
+                echo.await.unwrap();
+            }
+        }
+    }
+}
+
+trait IntoInnerPair {
+    fn into_inner_pair(self) -> (usize, Vec<u8>);
+}
+
+impl IntoInnerPair for compio::BufResult<usize, Vec<u8>> {
+    fn into_inner_pair(self) -> (usize, Vec<u8>) {
+        (self.0.unwrap_or(0), self.1)
+    }
+}
+
+/// Nanoseconds for one round trip between two runtimes, and for one operation of what they do
+/// besides.
+fn ping_pong<S: Signal>(rounds: usize, beside: Beside) -> (f64, f64) {
+    let (ping, pong) = (Arc::new(S::default()), Arc::new(S::default()));
+    let operations = Arc::new(AtomicUsize::new(0));
+    let half = |first: bool, mine: Arc<S>, others: Arc<S>, operations: Arc<AtomicUsize>| {
+        move || {
+            runtime::<S>().block_on(async move {
+                let stop = Rc::new(Cell::new(false));
+                let beside = spawn(beside.run(stop.clone(), operations));
+                let took = spawn(async move {
+                    let start = Instant::now();
+                    for _ in 0..rounds {
+                        if first {
+                            others.notify();
+                            mine.notified().await;
+                        } else {
+                            mine.notified().await;
+                            others.notify();
+                        }
+                    }
+                    start.elapsed()
+                })
+                .await
+                .unwrap();
+                stop.set(true);
+                beside.await.unwrap();
+                took
+            })
+        }
+    };
+    let other = thread::spawn(half(false, ping.clone(), pong.clone(), operations.clone()));
+    let took = thread::spawn(half(true, pong, ping, operations.clone()))
+        .join()
+        .unwrap();
     other.join().unwrap();
-    took.as_nanos() as f64 / rounds as f64
+    let took = took.as_nanos() as f64;
+    // Of both runtimes together.
+    (took / rounds as f64, took / operations.load(Relaxed) as f64)
 }
 
 /// Nanoseconds per wake-up of a stream from a thread to the `tasks` of a busy runtime, which
@@ -325,7 +399,7 @@ fn compare(workload: impl Display, unit: &str, rounds: usize, runs: &[(&str, &dy
         }
     }
     let first = median(&results[0]);
-    print!("{workload:<34}");
+    print!("{workload:<44}");
     for ((name, _), result) in runs.iter().zip(&results) {
         let value = median(result);
         print!(" | {name} {value:.1} {unit} ({:.2})", value / first);
@@ -339,18 +413,33 @@ fn main() {
         .filter(|a| !a.starts_with('-'))
         .collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(w));
-    if is_wanted("ping-pong") {
-        compare(
-            "ping-pong, round trip",
-            "ns",
-            9,
-            &[
-                ("plain waker", &|| ping_pong::<Plain>(20_000)),
-                ("tokio", &|| ping_pong::<tokio::sync::Notify>(20_000)),
-                ("unified", &|| ping_pong::<Unified>(20_000)),
-                ("dual", &|| ping_pong::<Dual>(20_000)),
-            ],
-        );
+    for (beside, name) in [
+        (Beside::Nothing, "ping-pong"),
+        (Beside::File, "ping-pong beside file reads"),
+        (Beside::Socket, "ping-pong beside a socket"),
+    ] {
+        if is_wanted(name) {
+            let rounds = 10_000;
+            let part = |pick: fn((f64, f64)) -> f64, what: &str| {
+                compare(
+                    format!("{name}, {what}"),
+                    "ns",
+                    7,
+                    &[
+                        ("plain waker", &|| pick(ping_pong::<Plain>(rounds, beside))),
+                        ("tokio", &|| {
+                            pick(ping_pong::<tokio::sync::Notify>(rounds, beside))
+                        }),
+                        ("unified", &|| pick(ping_pong::<Unified>(rounds, beside))),
+                        ("dual", &|| pick(ping_pong::<Dual>(rounds, beside))),
+                    ],
+                );
+            };
+            part(|(trip, _)| trip, "round trip");
+            if !matches!(beside, Beside::Nothing) {
+                part(|(_, operation)| operation, "an operation");
+            }
+        }
     }
     for tasks in [1, 10, 50, 1000] {
         if is_wanted("stream") {

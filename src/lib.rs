@@ -17,7 +17,10 @@
 
 mod condvar;
 mod event;
+#[cfg(doctest)]
+pub mod misuse;
 #[cfg(all(test, loom))]
+#[cfg_attr(shuttle, path = "models/shuttle.rs")]
 mod models;
 mod mutex;
 mod notify;

@@ -30,6 +30,9 @@ use crate::{
 /// neither. The first in the queue collects permits as they are given back, so a request
 /// for many is not starved by requests for few.
 ///
+/// So a wait that is first is to be polled or dropped, not kept aside: a task that waits for
+/// the semaphore again while it keeps such a wait waits for itself, and for ever.
+///
 /// # Cancel safety
 ///
 /// Every wait may be dropped at any time, for example by a timeout; it loses its place

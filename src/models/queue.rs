@@ -58,7 +58,7 @@ fn made_ready_then_woken() {
             let shared = Shared::new();
             let other = wait_in_other(&shared);
             shared.ready.store(true, Ordering::Relaxed);
-            shared.queue.wake_all(2);
+            shared.queue.wake_all(2, || ());
             join([other]);
             assert_eq!(shared.queue.waiter_count(), 0);
         },
@@ -71,7 +71,7 @@ fn two_wait_and_two_wake() {
         let shared = Shared::new();
         let others = [wait_in_other(&shared), wait_in_other(&shared)];
         shared.ready.store(true, Ordering::Relaxed);
-        shared.queue.wake_all(2);
+        shared.queue.wake_all(2, || ());
         join(others);
         assert_eq!(shared.queue.waiter_count(), 0);
     });

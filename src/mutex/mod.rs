@@ -29,6 +29,9 @@ use crate::{sys::sync::const_fn, waiter_queue::block_on};
 /// order in which they came, so the one in place k gets the lock after at most 17 × k
 /// others.
 ///
+/// So a wait is to be polled or dropped, not kept aside: a lock that is kept for a wait that
+/// a task does not poll any more is locked for all, also for another wait of the same task.
+///
 /// # Cancel safety
 ///
 /// Every wait may be dropped at any time; it loses its place and nothing else:

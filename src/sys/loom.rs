@@ -12,6 +12,12 @@ use std::{
 
 use ::loom::sync::atomic as checked;
 
+pub(crate) use ::loom::{
+    self as checker,
+    cell::UnsafeCell,
+    sync::{Mutex, MutexGuard},
+};
+
 /// A change of an atomic: which type, in which file, from what to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Step {

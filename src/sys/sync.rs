@@ -1,7 +1,7 @@
 //! The one place that names atomics, cells and locks.
 //!
 //! Everything above takes them from here, so that a model checker can put its
-//! own in their place (`--cfg loom`).
+//! own in their place (`--cfg loom`, and which one: `sys/mod.rs`).
 
 // Counting references is std's affair, which the models take for granted.
 pub(crate) use std::sync::{Arc, atomic::Ordering};
@@ -16,12 +16,12 @@ pub(crate) use std::{
 pub(crate) use super::loom::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, thread};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::MutexGuard as LockGuard;
+pub(crate) use super::loom::MutexGuard as LockGuard;
 #[cfg(not(loom))]
 pub(crate) use std::sync::MutexGuard as LockGuard;
 
 #[cfg(loom)]
-use loom::sync::Mutex as Inner;
+use super::loom::Mutex as Inner;
 #[cfg(not(loom))]
 use std::sync::{Mutex as Inner, PoisonError};
 
@@ -56,7 +56,7 @@ impl<T> Lock<T> {
 pub(crate) struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
 #[cfg(loom)]
-pub(crate) use loom::cell::UnsafeCell;
+pub(crate) use super::loom::UnsafeCell;
 
 #[cfg(not(loom))]
 impl<T> UnsafeCell<T> {

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, sync::OnceLock, task::Poll, task::Waker};
 
-use super::home::Home;
+use super::home::{Home, Left};
 
 /// Lets the other tasks run once.
 #[allow(dead_code)] // For the doorbells of the kernels.
@@ -23,7 +23,7 @@ pub(super) async fn pass() {
 pub(super) async fn when_woken(home: &Home, waker: &OnceLock<Waker>) -> ! {
     poll_fn(|cx| {
         waker.get_or_init(|| cx.waker().clone());
-        if home.drain() {
+        if home.drain(true) == Left::More {
             // More has come: others' turn first.
             cx.waker().wake_by_ref();
         }

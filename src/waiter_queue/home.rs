@@ -101,6 +101,17 @@ impl Place {
     }
 }
 
+/// What a drain leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// More mail.
+    More,
+    /// None, but it found some: the mailbox is still awake, to be drained once more.
+    Nothing,
+    /// None, and the mailbox is asleep.
+    Asleep,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
     Awake,
@@ -234,27 +245,34 @@ impl Home {
         contain(|| drop(waker));
     }
 
-    /// Wakes some of what lies in the mailbox, on this runtime's thread. Returns whether more
-    /// lies there; if not, the next poster rings.
+    /// Wakes some of what lies in the mailbox, on this runtime's thread. If it leaves nothing and
+    /// `may_sleep`, the next poster rings.
     ///
     /// A few at a time: between two turns compio looks for events without sleeping only if
     /// there have been wakes since the last look (measured: a herd of 1000 woken in one turn took
-    /// half again as long to run).
-    pub(super) fn drain(&self) -> bool {
+    /// more than twice as long to run).
+    pub(super) fn drain(&self, may_sleep: bool) -> Left {
         let mut wakers = Wakers::new();
         let mut mail = self.mail.lock();
+        let found = !mail.list.is_empty();
         while wakers.has_room()
             && let Some(waker) = mail.pop()
         {
             wakers.extend(waker);
         }
-        let more = !mail.list.is_empty();
-        if !more && mail.status == Status::Awake {
-            mail.status = Status::Asleep;
-        }
+        let left = if !mail.list.is_empty() {
+            Left::More
+        } else if found && !may_sleep {
+            Left::Nothing
+        } else {
+            if mail.status == Status::Awake {
+                mail.status = Status::Asleep;
+            }
+            Left::Asleep
+        };
         drop(mail);
         wakers.wake();
-        more
+        left
     }
 
     /// Wakes some of what lies in the mailbox as far as it is the wakers of this runtime's own

@@ -21,7 +21,7 @@ use compio_runtime::Runtime;
 
 use super::{
     Backend, Doorbell, drain,
-    home::{Home, contain},
+    home::{Home, Left, contain},
     runtime::Keeper,
 };
 use crate::sys::{
@@ -139,7 +139,8 @@ async fn answer(keeper: Keeper, bell: Arc<Bell>) {
     loop {
         // Before the drain: a ring that is not seen by it ends the wait for this.
         let seen = bell.word.look();
-        if home.drain() {
+        // Whoever is busy looks once more without being rung: a ring is a system call.
+        if home.drain(false) != Left::Asleep {
             drain::pass().await;
             continue;
         }

@@ -29,6 +29,7 @@ mod windows;
 #[cfg(not(loom))]
 pub use self::runtime::force_generic_doorbell;
 #[cfg(all(test, loom))]
+#[cfg_attr(shuttle, allow(unused_imports))]
 pub(crate) use self::runtime::{Kind, Runtime, status};
 pub use self::runtime::{backend, try_backend};
 pub(crate) use self::{

@@ -1,11 +1,8 @@
 //! Which home the current thread is at, when the model checker runs: a thread is a
 //! runtime while it has a [`Runtime`].
 //!
-//! It checks what the rest promises to runtimes, and to the wakers it calls:
-//!
-//! - a doorbell is rung at most once between two drains;
-//! - the waker of a compio task is called on its own thread alone, unless its
-//!   runtime is gone.
+//! It checks what the rest promises to runtimes: a doorbell is rung at most once between
+//! two drains.
 
 use std::{
     cell::RefCell,
@@ -19,10 +16,14 @@ use std::{
     task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
 };
 
-use ::loom::thread::ThreadId;
-
-use super::{Backend, Doorbell, home::Home};
-use crate::sys::loom::note;
+use super::{
+    Backend, Doorbell,
+    home::{Home, Left},
+};
+use crate::sys::loom::{
+    checker::{self, thread::ThreadId},
+    note,
+};
 
 /// The status of a mailbox, as far as it can be seen from outside.
 pub(crate) mod status {
@@ -38,16 +39,21 @@ pub(super) struct ThreadToken(ThreadId);
 
 impl ThreadToken {
     pub(super) fn here() -> Self {
-        Self(::loom::thread::current().id())
+        Self(checker::thread::current().id())
     }
 }
 
-::loom::thread_local! {
+checker::thread_local! {
     static HOME: RefCell<Option<Arc<Home>>> = RefCell::new(None);
 }
 
 pub(super) fn current() -> Option<Arc<Home>> {
     HOME.with(|home| home.borrow().clone())
+}
+
+/// Whether the runtime that is running now is the one of `home`.
+pub(super) fn is_running(home: &Home) -> bool {
+    current().is_some_and(|here| here.id() == home.id())
 }
 
 pub(crate) fn is_inside() -> bool {
@@ -122,11 +128,8 @@ impl Hand {
 
     fn wake(&self) {
         let desk = &*self.desk;
-        if self.kind == Kind::Task && !desk.closed.load(Ordering::SeqCst) {
-            let here = ThreadToken::here();
-            assert_eq!(here, desk.thread, "a task is woken from another thread");
-        }
-        if self.kind == Kind::Task && ThreadToken::here() != desk.thread {
+        let is_gone = desk.closed.load(Ordering::SeqCst);
+        if self.kind == Kind::Task && is_gone && ThreadToken::here() != desk.thread {
             note("Status", status::CLOSED, status::IN_VAIN);
         }
         desk.woken.store(true, Ordering::SeqCst);
@@ -182,9 +185,10 @@ impl Runtime {
             inner: OnceLock::new(),
         });
         let driver = Hand::waker(Kind::Driver, &desk);
-        let home = Arc::new(Home::new(desk.thread, driver.clone()));
-        assert!(home.is_driven_by(&driver));
+        let id = Arc::as_ptr(&desk).addr();
+        let home = Arc::new(Home::new(desk.thread, id, driver));
         home.hang(Box::new(Bell(Arc::clone(&desk))));
+        home.set_running();
         HOME.with(|here| {
             let before = here.replace(Some(Arc::clone(&home)));
             assert!(before.is_none(), "a thread is two runtimes");
@@ -206,7 +210,7 @@ impl Runtime {
     pub(crate) fn drain_if_rung(&self) -> bool {
         let rung = self.desk.rung.swap(false, Ordering::SeqCst);
         // More has come: the task has woken itself, so this counts as a ring.
-        if rung && self.home.drain() {
+        if rung && self.home.drain(true) == Left::More {
             self.desk.rung.store(true, Ordering::SeqCst);
         } else if rung {
             note("Status", status::AWAKE, status::ASLEEP);
@@ -219,7 +223,7 @@ impl Runtime {
     pub(crate) fn block_on<F: Future>(&self, kind: Kind, future: F) -> F::Output {
         let waker = self.waker(kind);
         let mut future = pin!(future);
-        ::loom::future::block_on(poll_fn(|cx| {
+        checker::future::block_on(poll_fn(|cx| {
             self.desk.inner.get_or_init(|| cx.waker().clone());
             loop {
                 let drained = kind != Kind::Foreign && self.drain_if_rung();

@@ -35,7 +35,7 @@ use windows_sys::Win32::System::IO::OVERLAPPED;
 
 use super::{
     Backend, Doorbell, drain,
-    home::{Home, contain},
+    home::{Home, Left, contain},
     runtime::Keeper,
 };
 use crate::sys::{
@@ -159,7 +159,7 @@ async fn answer(keeper: Keeper, bell: Arc<Bell>) {
     .await;
     loop {
         rings.answer();
-        if home.drain() {
+        if home.drain(false) != Left::Asleep {
             drain::pass().await;
             continue;
         }
@@ -171,7 +171,7 @@ async fn answer(keeper: Keeper, bell: Arc<Bell>) {
                 return Poll::Ready(());
             }
             // Woken by the alarm; the packet is still to come.
-            if rings.answer() && home.drain() {
+            if rings.answer() && home.drain(true) == Left::More {
                 // Relaxed: for ourselves.
                 rings.unanswered.store(true, Ordering::Relaxed);
                 cx.waker().wake_by_ref();

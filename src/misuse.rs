@@ -1,0 +1,201 @@
+//! What must not compile; each beside what does, so that it fails for no other reason. Only
+//! there when the documentation is tested.
+
+/// A guard is not sent to another thread if its data may not be.
+///
+/// ```
+/// fn send<T: Send>(_: T) {}
+/// let mutex = compio_sync::Mutex::new(std::cell::Cell::new(1));
+/// send(mutex.try_lock());
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// let mutex = compio_sync::Mutex::new(std::rc::Rc::new(1));
+/// send(mutex.try_lock());
+/// ```
+pub struct GuardOfWhatIsNotSend;
+
+/// A guard is not shared if its data may not be.
+///
+/// ```
+/// fn share<T: Sync>(_: &T) {}
+/// let mutex = compio_sync::Mutex::new(1);
+/// share(&mutex.try_lock().unwrap());
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: &T) {}
+/// let mutex = compio_sync::Mutex::new(std::cell::Cell::new(1));
+/// share(&mutex.try_lock().unwrap());
+/// ```
+pub struct GuardOfWhatIsNotSync;
+
+/// A mutex shares what may be sent, and nothing else.
+///
+/// ```
+/// fn share<T: Sync>(_: &T) {}
+/// share(&compio_sync::Mutex::new(std::cell::Cell::new(1)));
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: &T) {}
+/// share(&compio_sync::Mutex::new(std::rc::Rc::new(1)));
+/// ```
+pub struct MutexOfWhatIsNotSend;
+
+/// The future of a lock goes to another thread only if the data may.
+///
+/// ```
+/// fn send<T: Send>(_: T) {}
+/// let mutex = compio_sync::Mutex::new(1);
+/// send(mutex.lock());
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// let mutex = compio_sync::Mutex::new(std::rc::Rc::new(1));
+/// send(mutex.lock());
+/// ```
+pub struct LockOfWhatIsNotSend;
+
+/// A guard does not outlive its mutex.
+///
+/// ```
+/// let mutex = compio_sync::Mutex::new(1);
+/// let guard = mutex.try_lock();
+/// drop(guard);
+/// ```
+///
+/// ```compile_fail,E0597
+/// let guard;
+/// {
+///     let mutex = compio_sync::Mutex::new(1);
+///     guard = mutex.try_lock();
+/// }
+/// drop(guard);
+/// ```
+pub struct GuardOutlivesMutex;
+
+/// What a guard gives out does not outlive the guard.
+///
+/// ```compile_fail,E0505
+/// let mutex = compio_sync::Mutex::new(vec![1]);
+/// let mut guard = mutex.try_lock().unwrap();
+/// let first = &mut guard[0];
+/// drop(guard);
+/// *first = 2;
+/// ```
+///
+/// Nor does a part leave through the closure that chooses it.
+///
+/// ```compile_fail
+/// let mutex = compio_sync::Mutex::new(vec![1]);
+/// let mut kept = None;
+/// let guard = compio_sync::MutexGuard::map(mutex.try_lock().unwrap(), |list| {
+///     kept = Some(&mut list[0]);
+///     &mut list[0]
+/// });
+/// ```
+///
+/// ```
+/// let mutex = compio_sync::Mutex::new(vec![1]);
+/// let mut kept = None;
+/// let guard = compio_sync::MutexGuard::map(mutex.try_lock().unwrap(), |list| {
+///     kept = Some(list[0]);
+///     &mut list[0]
+/// });
+/// ```
+pub struct DataOutlivesGuard;
+
+/// A guard is invariant: nobody puts short-lived data into it.
+///
+/// ```compile_fail
+/// fn shorten<'a, 'b>(
+///     guard: compio_sync::MutexGuard<'a, &'static str>,
+/// ) -> compio_sync::MutexGuard<'a, &'b str> {
+///     guard
+/// }
+/// ```
+///
+/// ```
+/// fn keep<'a>(
+///     guard: compio_sync::MutexGuard<'a, &'static str>,
+/// ) -> compio_sync::MutexGuard<'a, &'static str> {
+///     guard
+/// }
+/// ```
+pub struct GuardIsInvariant;
+
+/// A permit does not outlive its semaphore; an owned one keeps it alive.
+///
+/// ```
+/// let permit;
+/// {
+///     let semaphore = std::sync::Arc::new(compio_sync::Semaphore::new(1));
+///     permit = semaphore.try_acquire_owned();
+/// }
+/// drop(permit);
+/// ```
+///
+/// ```compile_fail,E0597
+/// let permit;
+/// {
+///     let semaphore = compio_sync::Semaphore::new(1);
+///     permit = semaphore.try_acquire();
+/// }
+/// drop(permit);
+/// ```
+pub struct PermitOutlivesSemaphore;
+
+/// A future that has been pinned, and so may be in a queue, is not moved.
+///
+/// ```
+/// let semaphore = compio_sync::Semaphore::new(1);
+/// let future = semaphore.acquire();
+/// let moved = Box::pin(future);
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn unpin<T: Unpin>(_: T) {}
+/// let semaphore = compio_sync::Semaphore::new(1);
+/// unpin(semaphore.acquire());
+/// ```
+///
+/// ```compile_fail,E0382
+/// let semaphore = compio_sync::Semaphore::new(1);
+/// let future = semaphore.acquire();
+/// let pinned = std::pin::pin!(future);
+/// let moved = future;
+/// ```
+pub struct FutureMovedAfterItWasPinned;
+
+/// A guard is used up by the wait that it is given to.
+///
+/// ```
+/// let (mutex, condvar) = (compio_sync::Mutex::new(1), compio_sync::Condvar::new());
+/// let guard = mutex.try_lock().unwrap();
+/// assert_eq!(*guard, 1);
+/// drop(condvar.wait(guard));
+/// ```
+///
+/// ```compile_fail,E0382
+/// let (mutex, condvar) = (compio_sync::Mutex::new(1), compio_sync::Condvar::new());
+/// let guard = mutex.try_lock().unwrap();
+/// drop(condvar.wait(guard));
+/// assert_eq!(*guard, 1);
+/// ```
+pub struct GuardGivenToAWait;
+
+/// More permits than there can be, in a constant.
+///
+/// ```
+/// static SLOTS: compio_sync::Semaphore =
+///     compio_sync::Semaphore::new(compio_sync::Semaphore::MAX_PERMITS);
+/// ```
+///
+/// ```compile_fail,E0080
+/// static SLOTS: compio_sync::Semaphore =
+///     compio_sync::Semaphore::new(compio_sync::Semaphore::MAX_PERMITS + 1);
+/// ```
+pub struct TooManyPermits;
