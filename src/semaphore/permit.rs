@@ -5,6 +5,11 @@ use std::{fmt, sync::Arc};
 use super::Semaphore;
 
 /// Permits of a [`Semaphore`], given back when this is dropped.
+///
+/// # Panics
+///
+/// Dropping it panics if more than [`Semaphore::MAX_PERMITS`] would be free then, because others
+/// were added meanwhile; its own are gone in that case.
 #[must_use = "dropping a permit gives it back at once"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
@@ -117,6 +122,10 @@ impl fmt::Debug for SemaphorePermit<'_> {
 
 /// Permits of a [`Semaphore`] that share ownership of it, given back when this is
 /// dropped.
+///
+/// # Panics
+///
+/// As [`SemaphorePermit`].
 #[must_use = "dropping a permit gives it back at once"]
 pub struct OwnedSemaphorePermit {
     semaphore: Arc<Semaphore>,
