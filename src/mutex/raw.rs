@@ -60,7 +60,7 @@ const ONE: usize = 32;
 
 /// How often a woken waiter is overtaken at most.
 #[cfg(not(loom))]
-const OVERTAKES: usize = 16;
+const OVERTAKES: usize = 64;
 /// Small, so that models reach it.
 #[cfg(loom)]
 const OVERTAKES: usize = 1;
