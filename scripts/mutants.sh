@@ -8,7 +8,7 @@
 #
 # Every Acquire and Release in the sources below is made Relaxed, and each line of
 # mutants.txt is applied. Prints `killed` or `SURVIVED` and where the models failed;
-# mutants.txt and the list below say what is known to survive, and why. Exits with 1 if
+# mutants-known.txt says what is known to survive, and why. Exits with 1 if
 # a mutant survives that is not known to, or the other way round.
 #
 # The sources here are not touched: the copies are in target/mutants.
@@ -77,7 +77,9 @@ while IFS=$'\t' read -r name file code <&3; do
     case $name in *"$filter"*) ;; *) continue;; esac
     mkdir -p "$COPY"
     rm -rf "$COPY/src"
-    cp -r "$CRATE_DIR"/{Cargo.toml,Cargo.lock,src} "$COPY"
+    cp -r "$CRATE_DIR"/{Cargo.lock,src} "$COPY"
+    # without the tests and benchmarks, which are not copied
+    awk '/^\[/ {skip = /^\[\[/} !skip' "$CRATE_DIR/Cargo.toml" >"$COPY/Cargo.toml"
     [ ! -e "$CRATE_DIR/README.md" ] || cp "$CRATE_DIR/README.md" "$COPY"
     perl -0pi -e "$code" "$COPY/src/$file"
     changed=$(diff "$CRATE_DIR/src/$file" "$COPY/src/$file" | sed -n 's/^> *//p' | head -n 1) || true

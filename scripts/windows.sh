@@ -2,9 +2,12 @@
 #
 # Build the tests for Windows and run them under Wine.
 #
-#   scripts/windows.sh             all tests once; windows_specific 25 times; and what
-#                                  depends on the port with compio's iocp-global, too
+#   scripts/windows.sh             all tests once; windows_specific 25 times; what
+#                                  depends on the port with compio's iocp-global, too;
+#                                  and the examples
 #   scripts/windows.sh CARGO TEST ARGS... [-- TEST ARGS...]
+#   scripts/windows.sh examples    the examples; bounded_tasks on awkward names, and on a
+#                                  file that another program keeps for itself
 #   scripts/windows.sh setup       only prepare: compiler, linker, Wine
 #
 #   scripts/windows.sh --test semaphore -- --nocapture
@@ -68,12 +71,66 @@ setup() {
 setup
 [ "${1:-}" != setup ] || exit 0
 
-cargo_test() {
+cargo_for_windows() {
     cargo --config "target.$TRIPLE.linker='x86_64-w64-mingw32-gcc'" --config "target.$TRIPLE.runner=['$LIB/wine-run']" \
-        test --target $TRIPLE "$@"
+        "$1" --target $TRIPLE "${@:2}"
+}
+cargo_test() { cargo_for_windows test "$@"; }
+
+# Opens a file, shares it with nobody, and runs a program meanwhile
+make_hold() {
+    x86_64-w64-mingw32-gcc -O2 -o "$1" -x c - <<'C'
+#include <process.h>
+#include <windows.h>
+
+int main(int argc, char **argv)
+{
+    if (argc < 3 || CreateFileA(argv[1], GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL) == INVALID_HANDLE_VALUE)
+        return 99;
+    return _spawnv(_P_WAIT, argv[2], (const char *const *)argv + 2);
+}
+C
 }
 
-if [ $# -gt 0 ]; then
+examples() {
+    local dir=$CACHE/windows-examples bin long status=0 files listed reported
+    cargo_for_windows build --example bounded_tasks --example basic_semaphore --example condvar_signaling
+    bin=$(cd "${CARGO_TARGET_DIR:-target}/$TRIPLE/debug/examples" && pwd)
+    "$LIB/wine-run" "$bin/basic_semaphore.exe"
+    "$LIB/wine-run" "$bin/condvar_signaling.exe"
+
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    make_hold "$dir/hold.exe"
+    cp "$bin/bounded_tasks.exe" "$dir"
+    cd "$dir" || die "no $dir"
+    # longer than MAX_PATH; device names; what Windows does not allow in names, but may meet
+    long=tree/$(printf 'a%.0s' {1..120})/$(printf 'b%.0s' {1..120})
+    mkdir -p tree/sub "$long"
+    for name in plain 'two  spaces' 'ünï 日本' con.txt aux 'end.' 'end ' 'co:lon' 'what?' 'st*r' 'sub/nul' held; do
+        echo "$name" >"tree/$name"
+    done
+    echo far >"$long/far"
+    for n in {1..300}; do echo "$n" >"tree/sub/$n"; done
+    files=$(find tree -type f | wc -l)
+    "$LIB/wine-run" hold.exe 'tree\held' bounded_tasks.exe --open 8 --threads 2 --list tree >list 2>errors || status=$?
+    listed=$(wc -l <list)
+    reported=$(grep -c '^bounded_tasks: cannot' errors || true)
+    say "bounded_tasks: $files files, $listed hashed, $reported reported, exit status $status"
+    grep -v 'bounded_tasks: cannot' errors || true
+    sha256sum --quiet -c list || die "wrong sums"
+    grep -F 'bounded_tasks: cannot open "tree\\held"' errors || { cat errors >&2; die "the held file is not reported"; }
+    for name in plain 'two  spaces' 'ünï 日本' "${long#tree/}/far" sub/300; do
+        grep -qF "  tree/$name" list || { cat errors >&2; die "not hashed: $name"; }
+    done
+    if [ "$status" != 1 ] || [ $((listed + reported)) != "$files" ]; then cat errors >&2; die "not all was hashed or reported"; fi
+    cd "$CRATE_DIR" || die "no $CRATE_DIR"
+}
+
+if [ "${1:-}" = examples ]; then
+    examples
+    exit
+elif [ $# -gt 0 ]; then
     cargo_test "$@"
     exit
 fi
@@ -83,3 +140,5 @@ say "windows_specific, ${REPEAT:-25} times"
 REPEAT=${REPEAT:-25} cargo_test --test windows_specific
 say "compio's iocp-global"
 REPEAT=1 cargo_test --features compio/iocp-global --lib --test windows_specific --test delivery_tests --test runtimes_tests
+say "the examples"
+examples

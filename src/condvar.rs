@@ -89,6 +89,13 @@ pub struct Condvar {
 impl Condvar {
     const_fn! {
         /// A condition variable that nobody waits for.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// static FILLED: compio_sync::Condvar = compio_sync::Condvar::new();
+        /// FILLED.notify_one(); // nobody waits: nothing happens
+        /// ```
         #[must_use]
         pub fn new() -> Self {
             Self {
@@ -115,6 +122,31 @@ impl Condvar {
     ///
     /// The future panics if others wait for this condition variable with another mutex, and
     /// when it is polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// use compio_sync::{Condvar, Mutex};
+    /// use std::sync::Arc;
+    ///
+    /// let shared = Arc::new((Mutex::new(false), Condvar::new()));
+    /// let task = compio_runtime::spawn({
+    ///     let shared = shared.clone();
+    ///     async move {
+    ///         let (ready, changed) = &*shared;
+    ///         let mut guard = ready.lock().await;
+    ///         while !*guard {
+    ///             guard = changed.wait(guard).await;
+    ///         }
+    ///     }
+    /// });
+    /// let (ready, changed) = &*shared;
+    /// *ready.lock().await = true;
+    /// changed.notify_one();
+    /// task.await.unwrap();
+    /// # })
+    /// ```
     pub fn wait<'a, T: ?Sized>(&'a self, guard: MutexGuard<'a, T>) -> CondvarWait<'a, T> {
         CondvarWait::new(self, guard)
     }
@@ -127,6 +159,19 @@ impl Condvar {
     ///
     /// As [`wait`](Self::wait). If `condition` panics, so does the future; the mutex is
     /// unlocked when it is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// use compio_sync::{Condvar, Mutex};
+    ///
+    /// let (queue, filled) = (Mutex::new(vec![1]), Condvar::new());
+    /// let guard = queue.lock().await;
+    /// let mut guard = filled.wait_while(guard, |queue| queue.is_empty()).await;
+    /// assert_eq!(guard.pop(), Some(1));
+    /// # })
+    /// ```
     pub fn wait_while<'a, T: ?Sized, F>(
         &'a self,
         guard: MutexGuard<'a, T>,
@@ -160,6 +205,25 @@ impl Condvar {
     ///     assert!(*guard);
     /// });
     /// ```
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use compio_sync::{Condvar, Mutex};
+    /// use std::thread;
+    ///
+    /// let (ready, changed) = (Mutex::new(false), Condvar::new());
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         *ready.blocking_lock() = true;
+    ///         changed.notify_one();
+    ///     });
+    ///     let mut guard = ready.blocking_lock();
+    ///     while !*guard {
+    ///         guard = changed.blocking_wait(guard);
+    ///     }
+    /// });
+    /// ```
     #[track_caller]
     pub fn blocking_wait<'a, T: ?Sized>(&'a self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         block_on(self.wait(guard))
@@ -170,6 +234,16 @@ impl Condvar {
     /// # Panics
     ///
     /// Inside of a compio runtime, and as [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use compio_sync::{Condvar, Mutex};
+    ///
+    /// let (queue, filled) = (Mutex::new(vec![1]), Condvar::new());
+    /// let mut guard = filled.blocking_wait_while(queue.blocking_lock(), |queue| queue.is_empty());
+    /// assert_eq!(guard.pop(), Some(1));
+    /// ```
     #[track_caller]
     pub fn blocking_wait_while<'a, T: ?Sized, F>(
         &'a self,
@@ -185,6 +259,27 @@ impl Condvar {
     /// Notifies the one that has waited longest. Nobody waits: nothing happens.
     ///
     /// It is woken at once. Unlocking the mutex first spares it a second wait, for the mutex.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// use compio_sync::{Condvar, Mutex};
+    /// use std::sync::Arc;
+    ///
+    /// let shared = Arc::new((Mutex::new(0), Condvar::new()));
+    /// let task = compio_runtime::spawn({
+    ///     let shared = shared.clone();
+    ///     async move {
+    ///         let guard = shared.0.lock().await;
+    ///         *shared.1.wait_while(guard, |count| *count == 0).await
+    ///     }
+    /// });
+    /// *shared.0.lock().await = 7;
+    /// shared.1.notify_one();
+    /// assert_eq!(task.await.unwrap(), 7);
+    /// # })
+    /// ```
     pub fn notify_one(&self) {
         // Acquire: pairs with the release in `enter`. Who notifies after having had the
         // mutex after the waiter is sure to see it.
@@ -197,6 +292,31 @@ impl Condvar {
     }
 
     /// Notifies all that wait now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// use compio_sync::{Condvar, Mutex};
+    /// use std::sync::Arc;
+    ///
+    /// let shared = Arc::new((Mutex::new(false), Condvar::new()));
+    /// let tasks: Vec<_> = (0..3)
+    ///     .map(|_| {
+    ///         let shared = shared.clone();
+    ///         compio_runtime::spawn(async move {
+    ///             let guard = shared.0.lock().await;
+    ///             drop(shared.1.wait_while(guard, |open| !*open).await);
+    ///         })
+    ///     })
+    ///     .collect();
+    /// *shared.0.lock().await = true;
+    /// shared.1.notify_all();
+    /// for task in tasks {
+    ///     task.await.unwrap();
+    /// }
+    /// # })
+    /// ```
     pub fn notify_all(&self) {
         // Acquire: as in `notify_one`.
         if !self.occupied.load(Ordering::Acquire) {
@@ -287,6 +407,13 @@ impl Condvar {
 
     /// How many wait for a notification. Those that wait for the mutex after it are in the
     /// [count of the mutex](crate::Mutex::waiter_count).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let condvar = compio_sync::Condvar::new();
+    /// assert_eq!(condvar.waiter_count(), 0);
+    /// ```
     pub fn waiter_count(&self) -> usize {
         self.waiting.waiter_count()
     }

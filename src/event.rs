@@ -60,6 +60,13 @@ pub struct Event {
 impl Event {
     const_fn! {
         /// An event that is not set.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// static STOP: compio_sync::Event = compio_sync::Event::new();
+        /// assert!(!STOP.is_set());
+        /// ```
         #[must_use]
         pub fn new() -> Self {
             Self { state: AtomicUsize::new(0), queue: WaiterQueue::new() }
@@ -67,6 +74,14 @@ impl Event {
     }
 
     /// Sets the flag, and lets all through who wait. Returns whether it was set before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let event = compio_sync::Event::new();
+    /// assert!(!event.set());
+    /// assert!(event.set());
+    /// ```
     pub fn set(&self) -> bool {
         // Release: pairs with the acquire of whoever sees it set.
         let set = self
@@ -87,12 +102,30 @@ impl Event {
     }
 
     /// Takes the flag down again. Returns whether it was set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let event = compio_sync::Event::new();
+    /// event.set();
+    /// assert!(event.reset());
+    /// assert!(!event.is_set());
+    /// ```
     pub fn reset(&self) -> bool {
         // Acquire: who takes it down sees what was done before it was set.
         self.state.fetch_and(!SET, Ordering::Acquire) & SET != 0
     }
 
     /// Whether the flag is set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let event = compio_sync::Event::new();
+    /// assert!(!event.is_set());
+    /// event.set();
+    /// assert!(event.is_set());
+    /// ```
     pub fn is_set(&self) -> bool {
         // Acquire: pairs with the release in `set`.
         self.state.load(Ordering::Acquire) & SET != 0
@@ -105,6 +138,17 @@ impl Event {
     /// # Panics
     ///
     /// The future panics when it is polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// let event = compio_sync::Event::new();
+    /// event.set();
+    /// event.wait().await;
+    /// event.wait().await; // it stays set
+    /// # })
+    /// ```
     pub fn wait(&self) -> EventWait<'_> {
         EventWait {
             event: self,
@@ -118,12 +162,31 @@ impl Event {
     /// # Panics
     ///
     /// Inside of a compio runtime, whose tasks it would all stop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    ///
+    /// let event = compio_sync::Event::new();
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| event.blocking_wait());
+    ///     event.set();
+    /// });
+    /// ```
     #[track_caller]
     pub fn blocking_wait(&self) {
         block_on(self.wait());
     }
 
     /// How many wait in the queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let event = compio_sync::Event::new();
+    /// assert_eq!(event.waiter_count(), 0);
+    /// ```
     pub fn waiter_count(&self) -> usize {
         self.queue.waiter_count()
     }

@@ -35,6 +35,7 @@ pub use mutex::{
 };
 pub use notify::{Notified, Notify, OwnedNotified};
 pub use semaphore::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+// For this crate's own tests and benchmarks; no part of the interface.
 #[cfg(not(loom))]
 #[doc(hidden)]
 pub use waiter_queue::force_generic_doorbell;

@@ -73,6 +73,13 @@ pub struct Notify {
 impl Notify {
     const_fn! {
         /// Nothing is stored, and nobody waits.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// static RELOAD: compio_sync::Notify = compio_sync::Notify::new();
+        /// RELOAD.notify_one();
+        /// ```
         #[must_use]
         pub fn new() -> Self {
             Self { state: AtomicUsize::new(0), queue: WaiterQueue::new() }
@@ -90,6 +97,16 @@ impl Notify {
     /// # Panics
     ///
     /// The future panics when it is polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// let notify = compio_sync::Notify::new();
+    /// notify.notify_one();
+    /// notify.notified().await;
+    /// # })
+    /// ```
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
@@ -104,6 +121,19 @@ impl Notify {
     /// # Panics
     ///
     /// The future panics when it is polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// let notify = Arc::new(compio_sync::Notify::new());
+    /// let task = compio_runtime::spawn(notify.notified_owned());
+    /// notify.notify_waiters();
+    /// task.await.unwrap();
+    /// # })
+    /// ```
     pub fn notified_owned(self: &Arc<Self>) -> OwnedNotified {
         OwnedNotified {
             wait: Wait::new(self),
@@ -116,6 +146,20 @@ impl Notify {
     /// # Panics
     ///
     /// Inside of a compio runtime, whose tasks it would all stop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::Arc, thread};
+    ///
+    /// let notify = Arc::new(compio_sync::Notify::new());
+    /// let waiting = thread::spawn({
+    ///     let notify = notify.clone();
+    ///     move || notify.blocking_notified()
+    /// });
+    /// notify.notify_one();
+    /// waiting.join().unwrap();
+    /// ```
     #[track_caller]
     pub fn blocking_notified(&self) {
         block_on(self.notified());
@@ -123,6 +167,18 @@ impl Notify {
 
     /// Notifies the one that has waited longest, or stores the notification if nobody waits.
     /// Stored notifications do not add up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// let notify = compio_sync::Notify::new();
+    /// notify.notify_one();
+    /// notify.notify_one();
+    /// notify.notified().await; // both have become one
+    /// assert!(!std::pin::pin!(notify.notified()).enable());
+    /// # })
+    /// ```
     pub fn notify_one(&self) {
         self.notify(FIRST);
     }
@@ -130,6 +186,20 @@ impl Notify {
     /// Notifies the one that began to wait last, or stores the notification if nobody waits.
     ///
     /// Its task is the one whose memory is most likely still in the cache.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::pin::pin;
+    ///
+    /// let notify = compio_sync::Notify::new();
+    /// let (mut first, mut last) = (pin!(notify.notified()), pin!(notify.notified()));
+    /// assert!(!first.as_mut().enable());
+    /// assert!(!last.as_mut().enable());
+    /// notify.notify_last();
+    /// assert!(last.as_mut().enable());
+    /// assert!(!first.as_mut().enable());
+    /// ```
     pub fn notify_last(&self) {
         self.notify(LAST);
     }
@@ -163,6 +233,19 @@ impl Notify {
     }
 
     /// Notifies all that wait now, and all futures that have been made before. Stores nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// let notify = compio_sync::Notify::new();
+    /// let (before, also_before) = (notify.notified(), notify.notified());
+    /// notify.notify_waiters();
+    /// before.await;
+    /// also_before.await;
+    /// assert!(!std::pin::pin!(notify.notified()).enable());
+    /// # })
+    /// ```
     pub fn notify_waiters(&self) {
         // Release: pairs with the acquire in `Wait`, for who sees the call counted.
         let counted = self
@@ -188,6 +271,13 @@ impl Notify {
     }
 
     /// How many wait in the queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let notify = compio_sync::Notify::new();
+    /// assert_eq!(notify.waiter_count(), 0);
+    /// ```
     pub fn waiter_count(&self) -> usize {
         self.queue.waiter_count()
     }
@@ -437,6 +527,16 @@ impl OwnedNotified {
     /// # Panics
     ///
     /// After it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let notify = std::sync::Arc::new(compio_sync::Notify::new());
+    /// let mut notified = Box::pin(notify.notified_owned());
+    /// assert!(!notified.as_mut().enable());
+    /// notify.notify_one();
+    /// assert!(notified.as_mut().enable());
+    /// ```
     pub fn enable(self: Pin<&mut Self>) -> bool {
         let this = self.project();
         this.wait.step(this.notify, None)

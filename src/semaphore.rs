@@ -1,15 +1,16 @@
 //! A counting semaphore.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+mod acquire;
+mod permit;
 
+use std::{fmt, sync::Arc};
+
+pub use self::{
+    acquire::{Acquire, AcquireOwned},
+    permit::{OwnedSemaphorePermit, SemaphorePermit},
+};
 use crate::{
-    permits::{self, Permits, Request},
+    permits::{self, Permits},
     sys::sync::const_fn,
     waiter_queue::block_on,
 };
@@ -140,7 +141,7 @@ impl Semaphore {
     /// # })
     /// ```
     pub fn acquire(&self) -> Acquire<'_> {
-        self.request(1)
+        Acquire::new(self, 1)
     }
 
     /// Takes `n` permits at once, and waits until it has them.
@@ -168,7 +169,7 @@ impl Semaphore {
     /// ```
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<'_> {
-        self.request(n)
+        Acquire::new(self, n)
     }
 
     /// Takes a permit if one is free and nobody waits. Never waits itself.
@@ -200,7 +201,7 @@ impl Semaphore {
         // More than there can be are never free.
         self.permits
             .try_acquire(n)
-            .then(|| SemaphorePermit { semaphore: self, n })
+            .then(|| SemaphorePermit::new(self, n))
     }
 
     /// Like [`acquire`](Self::acquire), with a permit that shares ownership of the
@@ -228,7 +229,7 @@ impl Semaphore {
     /// # })
     /// ```
     pub fn acquire_owned(self: &Arc<Self>) -> AcquireOwned {
-        self.request_owned(1)
+        AcquireOwned::new(Arc::clone(self), 1)
     }
 
     /// Like [`acquire_many`](Self::acquire_many), with permits that share ownership of the
@@ -239,24 +240,58 @@ impl Semaphore {
     /// # Panics
     ///
     /// As [`acquire_many`](Self::acquire_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # compio_runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// let megabytes = Arc::new(compio_sync::Semaphore::new(512));
+    /// let mut large = megabytes.acquire_many_owned(400).await;
+    /// let task = compio_runtime::spawn(async move { large.split(100).map(drop) });
+    /// assert!(task.await.unwrap().is_some());
+    /// assert_eq!(megabytes.available_permits(), 512);
+    /// # })
+    /// ```
     #[track_caller]
     pub fn acquire_many_owned(self: &Arc<Self>, n: usize) -> AcquireOwned {
-        self.request_owned(n)
+        AcquireOwned::new(Arc::clone(self), n)
     }
 
     /// Like [`try_acquire`](Self::try_acquire), with a permit that shares ownership of the
     /// semaphore.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(compio_sync::Semaphore::new(1));
+    /// let permit = semaphore.try_acquire_owned();
+    /// assert!(permit.is_some());
+    /// assert!(semaphore.try_acquire_owned().is_none());
+    /// ```
     pub fn try_acquire_owned(self: &Arc<Self>) -> Option<OwnedSemaphorePermit> {
         self.try_acquire_many_owned(1)
     }
 
     /// Like [`try_acquire_many`](Self::try_acquire_many), with permits that share ownership
     /// of the semaphore.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(compio_sync::Semaphore::new(3));
+    /// assert!(semaphore.try_acquire_many_owned(4).is_none());
+    /// assert_eq!(semaphore.try_acquire_many_owned(2).unwrap().num_permits(), 2);
+    /// ```
     pub fn try_acquire_many_owned(self: &Arc<Self>, n: usize) -> Option<OwnedSemaphorePermit> {
-        self.permits.try_acquire(n).then(|| OwnedSemaphorePermit {
-            semaphore: Arc::clone(self),
-            n,
-        })
+        self.permits
+            .try_acquire(n)
+            .then(|| OwnedSemaphorePermit::new(Arc::clone(self), n))
     }
 
     /// Takes a permit from a plain thread, which is blocked until there is one. It
@@ -292,6 +327,13 @@ impl Semaphore {
     ///
     /// Inside of a compio runtime, and if `n` is more than
     /// [`MAX_PERMITS`](Self::MAX_PERMITS).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = compio_sync::Semaphore::new(3);
+    /// assert_eq!(semaphore.blocking_acquire_many(2).num_permits(), 2);
+    /// ```
     #[track_caller]
     pub fn blocking_acquire_many(&self, n: usize) -> SemaphorePermit<'_> {
         block_on(self.acquire_many(n))
@@ -303,6 +345,17 @@ impl Semaphore {
     /// # Panics
     ///
     /// Inside of a compio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::Arc, thread};
+    ///
+    /// let semaphore = Arc::new(compio_sync::Semaphore::new(1));
+    /// let permit = semaphore.blocking_acquire_owned();
+    /// thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
     #[track_caller]
     pub fn blocking_acquire_owned(self: &Arc<Self>) -> OwnedSemaphorePermit {
         block_on(self.acquire_owned())
@@ -315,17 +368,41 @@ impl Semaphore {
     ///
     /// Inside of a compio runtime, and if `n` is more than
     /// [`MAX_PERMITS`](Self::MAX_PERMITS).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(compio_sync::Semaphore::new(3));
+    /// assert_eq!(semaphore.blocking_acquire_many_owned(2).num_permits(), 2);
+    /// ```
     #[track_caller]
     pub fn blocking_acquire_many_owned(self: &Arc<Self>, n: usize) -> OwnedSemaphorePermit {
         block_on(self.acquire_many_owned(n))
     }
 
     /// How many permits are free. May be old by the time it is read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = compio_sync::Semaphore::new(2);
+    /// let _permit = semaphore.try_acquire();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
     pub fn available_permits(&self) -> usize {
         self.permits.available()
     }
 
     /// How many wait in the queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = compio_sync::Semaphore::new(1);
+    /// assert_eq!(semaphore.waiter_count(), 0);
+    /// ```
     pub fn waiter_count(&self) -> usize {
         self.permits.waiter_count()
     }
@@ -369,31 +446,6 @@ impl Semaphore {
     pub fn forget_permits(&self, n: usize) -> usize {
         self.permits.forget(n)
     }
-
-    #[track_caller]
-    fn request(&self, n: usize) -> Acquire<'_> {
-        Acquire {
-            semaphore: self,
-            request: new_request(n),
-        }
-    }
-
-    #[track_caller]
-    fn request_owned(self: &Arc<Self>, n: usize) -> AcquireOwned {
-        AcquireOwned {
-            semaphore: Arc::clone(self),
-            request: new_request(n),
-        }
-    }
-}
-
-#[track_caller]
-fn new_request(n: usize) -> Request {
-    assert!(
-        n <= permits::MAX,
-        "a semaphore never has more than Semaphore::MAX_PERMITS permits"
-    );
-    Request::new(n)
 }
 
 impl fmt::Debug for Semaphore {
@@ -401,242 +453,6 @@ impl fmt::Debug for Semaphore {
         f.debug_struct("Semaphore")
             .field("available_permits", &self.available_permits())
             .field("waiter_count", &self.waiter_count())
-            .finish()
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Waits for permits; made by [`Semaphore::acquire`] and
-    /// [`Semaphore::acquire_many`].
-    ///
-    /// It takes its place in the queue when it is first polled.
-    #[must_use = "futures do nothing unless they are awaited"]
-    pub struct Acquire<'a> {
-        semaphore: &'a Semaphore,
-        #[pin]
-        request: Request,
-    }
-
-    impl PinnedDrop for Acquire<'_> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.semaphore.permits);
-        }
-    }
-}
-
-impl<'a> Future for Acquire<'a> {
-    type Output = SemaphorePermit<'a>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let semaphore = *this.semaphore;
-        let n = this.request.n();
-        this.request
-            .poll(&semaphore.permits, cx.waker())
-            .map(|()| SemaphorePermit { semaphore, n })
-    }
-}
-
-impl fmt::Debug for Acquire<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("Acquire", f)
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Waits for permits that share ownership; made by [`Semaphore::acquire_owned`] and
-    /// [`Semaphore::acquire_many_owned`].
-    ///
-    /// It takes its place in the queue when it is first polled.
-    #[must_use = "futures do nothing unless they are awaited"]
-    pub struct AcquireOwned {
-        semaphore: Arc<Semaphore>,
-        #[pin]
-        request: Request,
-    }
-
-    impl PinnedDrop for AcquireOwned {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.semaphore.permits);
-        }
-    }
-}
-
-impl Future for AcquireOwned {
-    type Output = OwnedSemaphorePermit;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let n = this.request.n();
-        this.request
-            .poll(&this.semaphore.permits, cx.waker())
-            .map(|()| OwnedSemaphorePermit {
-                semaphore: Arc::clone(this.semaphore),
-                n,
-            })
-    }
-}
-
-impl fmt::Debug for AcquireOwned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("AcquireOwned", f)
-    }
-}
-
-/// Permits of a [`Semaphore`], given back when this is dropped.
-#[must_use = "dropping a permit gives it back at once"]
-pub struct SemaphorePermit<'a> {
-    semaphore: &'a Semaphore,
-    n: usize,
-}
-
-impl<'a> SemaphorePermit<'a> {
-    /// Keeps the permits from ever coming back: the semaphore has that many fewer.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let semaphore = compio_sync::Semaphore::new(2);
-    /// semaphore.try_acquire().unwrap().forget();
-    /// assert_eq!(semaphore.available_permits(), 1);
-    /// ```
-    pub fn forget(mut self) {
-        self.n = 0;
-    }
-
-    /// Joins two permits of the same semaphore into one.
-    ///
-    /// # Panics
-    ///
-    /// If `other` is of another semaphore; both are given back then.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let semaphore = compio_sync::Semaphore::new(3);
-    /// let mut permit = semaphore.try_acquire().unwrap();
-    /// permit.merge(semaphore.try_acquire_many(2).unwrap());
-    /// assert_eq!(permit.num_permits(), 3);
-    /// ```
-    #[track_caller]
-    pub fn merge(&mut self, mut other: Self) {
-        assert!(
-            std::ptr::eq(self.semaphore, other.semaphore),
-            "permits of different semaphores cannot be merged"
-        );
-        self.n += std::mem::take(&mut other.n);
-    }
-
-    /// Takes `n` of the permits into one of their own, or `None` if there are fewer.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let semaphore = compio_sync::Semaphore::new(3);
-    /// let mut permit = semaphore.try_acquire_many(3).unwrap();
-    /// let two = permit.split(2).unwrap();
-    /// assert_eq!((permit.num_permits(), two.num_permits()), (1, 2));
-    /// assert!(permit.split(2).is_none());
-    /// ```
-    pub fn split(&mut self, n: usize) -> Option<Self> {
-        self.n = self.n.checked_sub(n)?;
-        Some(Self {
-            semaphore: self.semaphore,
-            n,
-        })
-    }
-
-    /// How many permits these are.
-    pub fn num_permits(&self) -> usize {
-        self.n
-    }
-
-    /// The semaphore that the permits are of.
-    pub fn semaphore(&self) -> &'a Semaphore {
-        self.semaphore
-    }
-}
-
-impl Drop for SemaphorePermit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.semaphore.permits.give_back(self.n);
-    }
-}
-
-impl fmt::Debug for SemaphorePermit<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SemaphorePermit")
-            .field("num_permits", &self.n)
-            .field("semaphore", self.semaphore)
-            .finish()
-    }
-}
-
-/// Permits of a [`Semaphore`] that share ownership of it, given back when this is
-/// dropped.
-#[must_use = "dropping a permit gives it back at once"]
-pub struct OwnedSemaphorePermit {
-    semaphore: Arc<Semaphore>,
-    n: usize,
-}
-
-impl OwnedSemaphorePermit {
-    /// Keeps the permits from ever coming back: the semaphore has that many fewer.
-    pub fn forget(mut self) {
-        self.n = 0;
-    }
-
-    /// Joins two permits of the same semaphore into one.
-    ///
-    /// # Panics
-    ///
-    /// If `other` is of another semaphore; both are given back then.
-    #[track_caller]
-    pub fn merge(&mut self, mut other: Self) {
-        assert!(
-            Arc::ptr_eq(&self.semaphore, &other.semaphore),
-            "permits of different semaphores cannot be merged"
-        );
-        self.n += std::mem::take(&mut other.n);
-    }
-
-    /// Takes `n` of the permits into one of their own, or `None` if there are fewer.
-    pub fn split(&mut self, n: usize) -> Option<Self> {
-        self.n = self.n.checked_sub(n)?;
-        Some(Self {
-            semaphore: Arc::clone(&self.semaphore),
-            n,
-        })
-    }
-
-    /// How many permits these are.
-    pub fn num_permits(&self) -> usize {
-        self.n
-    }
-
-    /// The semaphore that the permits are of.
-    pub fn semaphore(&self) -> &Arc<Semaphore> {
-        &self.semaphore
-    }
-}
-
-impl Drop for OwnedSemaphorePermit {
-    #[inline]
-    fn drop(&mut self) {
-        self.semaphore.permits.give_back(self.n);
-    }
-}
-
-impl fmt::Debug for OwnedSemaphorePermit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnedSemaphorePermit")
-            .field("num_permits", &self.n)
-            .field("semaphore", &self.semaphore)
             .finish()
     }
 }

@@ -2,7 +2,14 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
 
 use common::{
     Hand, in_runtime, on_runtimes, panic_message, probe::woken, rounds, spawn, until, watchdog,
@@ -323,4 +330,28 @@ fn debug_output_tells_the_state() {
     wait.expect_ready();
     assert!(format!("{:?}", wait.as_ref()).contains("queued: false, done: true"));
     assert!(format!("{:?}", notify.notified_owned()).starts_with("OwnedNotified {"));
+}
+
+/// Who has made its future too late for the call sees what was done before the call, though it
+/// looks at it without any ordering of its own. Only weakly ordered machines, and Miri, can show
+/// otherwise.
+#[test]
+fn who_is_too_late_for_notify_waiters_sees_what_was_done_before_it() {
+    let _dog = watchdog();
+    for _ in 0..rounds(500) {
+        let (notify, ready) = (Notify::new(), AtomicBool::new(false));
+        let (seen, notified) = thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                let notified = notify.notified();
+                (ready.load(Relaxed), notified)
+            });
+            ready.store(true, Relaxed);
+            notify.notify_waiters();
+            waiter.join().unwrap()
+        });
+        assert!(
+            seen || Hand::new(notified).poll().is_ready(),
+            "waits for ever"
+        );
+    }
 }

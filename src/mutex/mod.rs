@@ -2,14 +2,16 @@
 
 mod guard;
 mod lock;
+mod mapped;
 mod raw;
 
 use std::{cell::UnsafeCell, fmt, sync::Arc};
 
 pub(crate) use self::raw::RawMutex;
 pub use self::{
-    guard::{MappedMutexGuard, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard},
+    guard::{MutexGuard, OwnedMutexGuard},
     lock::{Lock, LockOwned},
+    mapped::{MappedMutexGuard, OwnedMappedMutexGuard},
 };
 use crate::{sys::sync::const_fn, waiter_queue::block_on};
 
@@ -164,6 +166,17 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Like [`try_lock`](Self::try_lock), with a guard that shares ownership of the mutex.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let mutex = Arc::new(compio_sync::Mutex::new(()));
+    /// let held = mutex.try_lock_owned();
+    /// assert!(held.is_some());
+    /// assert!(mutex.try_lock_owned().is_none());
+    /// ```
     pub fn try_lock_owned(self: &Arc<Self>) -> Option<OwnedMutexGuard<T>> {
         self.raw
             .try_lock()
@@ -203,6 +216,17 @@ impl<T: ?Sized> Mutex<T> {
     /// # Panics
     ///
     /// Inside of a compio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::Arc, thread};
+    ///
+    /// let mutex = Arc::new(compio_sync::Mutex::new(0));
+    /// let mut guard = mutex.blocking_lock_owned();
+    /// thread::spawn(move || *guard += 1).join().unwrap();
+    /// assert_eq!(*mutex.blocking_lock(), 1);
+    /// ```
     #[track_caller]
     pub fn blocking_lock_owned(self: &Arc<Self>) -> OwnedMutexGuard<T> {
         block_on(self.lock_owned())
@@ -222,11 +246,26 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Whether it is locked now. May be old by the time it is read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mutex = compio_sync::Mutex::new(());
+    /// let held = mutex.try_lock();
+    /// assert!(mutex.is_locked());
+    /// ```
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
 
     /// How many wait in the queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mutex = compio_sync::Mutex::new(());
+    /// assert_eq!(mutex.waiter_count(), 0);
+    /// ```
     pub fn waiter_count(&self) -> usize {
         self.raw.queue().waiter_count()
     }

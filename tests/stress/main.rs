@@ -6,3 +6,4 @@ mod common;
 mod cancellation;
 mod edge_cases;
 mod high_contention;
+mod random;

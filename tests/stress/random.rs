@@ -1,0 +1,239 @@
+//! Every kind of waiting and of giving up, at random, by tasks of two runtimes and a plain thread
+//! at once: nothing is lost, and nobody is left waiting.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use super::common::{Hand, Random, rounds, runtime, spawn, watchdog, yield_now};
+use compio_sync::{Condvar, Mutex, Notify, Semaphore};
+
+/// Polls up to `polls` times, with turns in between, and gives up then.
+async fn a_few_times<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = Box::pin(future);
+    for _ in 0..polls {
+        let now = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        if let Poll::Ready(output) = now {
+            return Some(output);
+        }
+        yield_now().await;
+    }
+    None
+}
+
+/// Polls once, by a waker that does nothing.
+fn once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+/// Runs `task` in ten tasks of each of two runtimes, and `plain` in a thread.
+fn everywhere<F: Future<Output = ()> + 'static>(
+    task: impl Fn(Random) -> F + Sync,
+    plain: impl FnOnce(Random) + Send,
+) {
+    let task = &task;
+    thread::scope(|scope| {
+        for at in 0..2 {
+            scope.spawn(move || {
+                runtime().block_on(async {
+                    let tasks: Vec<_> = (1..=10)
+                        .map(|n| spawn(task(Random::new(at * 10 + n))))
+                        .collect();
+                    for task in tasks {
+                        task.await.unwrap();
+                    }
+                });
+            });
+        }
+        scope.spawn(|| plain(Random::new(77)));
+    });
+}
+
+#[test]
+fn each_lock_of_a_mutex_is_the_only_one() {
+    let _dog = watchdog();
+    let (mutex, total) = (Arc::new(Mutex::new(0)), Arc::new(AtomicUsize::new(0)));
+    everywhere(
+        |mut random| {
+            let (mutex, total) = (mutex.clone(), total.clone());
+            async move {
+                for _ in 0..rounds(3000) {
+                    let guard = match random.below(4) {
+                        0 => Some(mutex.lock().await),
+                        1 => mutex.try_lock(),
+                        _ => a_few_times(mutex.lock(), random.below(3)).await,
+                    };
+                    if let Some(mut guard) = guard {
+                        *guard += 1;
+                        total.fetch_add(1, SeqCst);
+                        if random.one_in(4) {
+                            yield_now().await;
+                        }
+                    }
+                }
+            }
+        },
+        |mut random| {
+            for _ in 0..rounds(3000) {
+                let guard = if random.one_in(2) {
+                    Some(mutex.blocking_lock())
+                } else {
+                    once(mutex.lock())
+                };
+                if let Some(mut guard) = guard {
+                    *guard += 1;
+                    total.fetch_add(1, SeqCst);
+                }
+            }
+        },
+    );
+    assert_eq!(mutex.waiter_count(), 0);
+    assert_eq!(mutex.try_lock().map(|n| *n), Some(total.load(SeqCst)));
+}
+
+#[test]
+fn no_permit_of_a_semaphore_is_lost() {
+    let _dog = watchdog();
+    let semaphore = Arc::new(Semaphore::new(4));
+    everywhere(
+        |mut random| {
+            let semaphore = semaphore.clone();
+            async move {
+                for _ in 0..rounds(3000) {
+                    let n = 1 + random.below(4);
+                    let permit = match random.below(4) {
+                        0 => Some(semaphore.acquire_many(n).await),
+                        1 => semaphore.try_acquire_many(n),
+                        _ => a_few_times(semaphore.acquire_many(n), random.below(3)).await,
+                    };
+                    if permit.is_some() && random.one_in(4) {
+                        yield_now().await;
+                    }
+                }
+            }
+        },
+        |mut random| {
+            for _ in 0..rounds(3000) {
+                let n = random.below(4);
+                if random.one_in(2) {
+                    drop(semaphore.blocking_acquire_many(n));
+                } else {
+                    drop(once(semaphore.acquire_many(n)));
+                }
+            }
+        },
+    );
+    assert_eq!(
+        (semaphore.available_permits(), semaphore.waiter_count()),
+        (4, 0)
+    );
+}
+
+/// A notification is the key to a room. Whoever loses it stops everybody.
+#[test]
+fn the_one_notification_goes_from_hand_to_hand() {
+    let _dog = watchdog();
+    let (notify, inside) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    notify.notify_one();
+    everywhere(
+        |mut random| {
+            let (notify, inside) = (notify.clone(), inside.clone());
+            async move {
+                for _ in 0..rounds(3000) {
+                    let got = match random.below(4) {
+                        0 => {
+                            notify.notified().await;
+                            Some(())
+                        }
+                        1 => {
+                            let mut notified = pin!(notify.notified());
+                            notified.as_mut().enable();
+                            a_few_times(notified, random.below(3)).await
+                        }
+                        _ => a_few_times(notify.notified(), random.below(3)).await,
+                    };
+                    if got.is_some() {
+                        assert_eq!(inside.fetch_add(1, SeqCst), 0);
+                        if random.one_in(4) {
+                            yield_now().await;
+                        }
+                        inside.fetch_sub(1, SeqCst);
+                        if random.one_in(2) {
+                            notify.notify_one();
+                        } else {
+                            notify.notify_last();
+                        }
+                    }
+                }
+            }
+        },
+        |mut random| {
+            for _ in 0..rounds(3000) {
+                if random.one_in(2) {
+                    notify.blocking_notified();
+                    notify.notify_one();
+                } else if once(notify.notified()).is_some() {
+                    notify.notify_one();
+                }
+            }
+        },
+    );
+    assert_eq!(notify.waiter_count(), 0);
+    assert!(once(notify.notified()).is_some());
+}
+
+/// Consumers are notified one by one or all at once, and give up at any time.
+#[test]
+fn no_token_of_a_condvar_is_lost() {
+    let _dog = watchdog();
+    let each = rounds(20_000);
+    let (tokens, come) = (Mutex::new(0_usize), Condvar::new());
+    thread::scope(|scope| {
+        for seed in 0..3 {
+            let (tokens, come) = (&tokens, &come);
+            scope.spawn(move || {
+                let mut random = Random::new(seed);
+                let mut got = 0;
+                while got < each {
+                    if random.one_in(4) {
+                        let guard = tokens.blocking_lock();
+                        *come.blocking_wait_while(guard, |tokens| *tokens == 0) -= 1;
+                        got += 1;
+                    } else if let Some(guard) = tokens.try_lock() {
+                        let mut wait = Hand::new(come.wait_while(guard, |tokens| *tokens == 0));
+                        for _ in 0..random.below(3) {
+                            if let Poll::Ready(mut guard) = wait.poll() {
+                                *guard -= 1;
+                                got += 1;
+                                break;
+                            }
+                        }
+                    }
+                }
+            });
+        }
+        for n in 0..3 * each {
+            let mut guard = tokens.blocking_lock();
+            *guard += 1;
+            if n % 2 == 0 {
+                drop(guard);
+            }
+            if n % 16 == 0 {
+                come.notify_all();
+            } else {
+                come.notify_one();
+            }
+        }
+    });
+    assert_eq!(tokens.try_lock().map(|tokens| *tokens), Some(0));
+    assert_eq!((tokens.waiter_count(), come.waiter_count()), (0, 0));
+}
