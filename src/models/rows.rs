@@ -18,6 +18,7 @@ pub(super) enum Row {
     TakesCounted,
     // home.rs
     HomeSleeps,
+    HomeHasMore,
     HomeIsRung,
     HomeCloses,
     WakesInVain,
@@ -93,6 +94,7 @@ impl Row {
             Self::TakesCounted => phases(4, 0),
 
             Self::HomeSleeps => home(status::AWAKE, status::ASLEEP),
+            Self::HomeHasMore => home(status::AWAKE, status::AWAKE),
             Self::HomeIsRung => home(status::ASLEEP, status::AWAKE),
             Self::HomeCloses => home(status::AWAKE, status::CLOSED),
             Self::WakesInVain => home(status::CLOSED, status::IN_VAIN),

@@ -31,6 +31,9 @@
 //! | heir is dropped | `KEPT` | it has the lock, and unlocks |
 //! | heir is dropped | not `LOCKED`, `QUEUED` | under the queue's lock: the next becomes heir |
 //! | heir is dropped | otherwise | no `HEIR` |
+//! | last waiter leaves | `QUEUED` | under the queue's lock: not `QUEUED`, not `STARVED` |
+//! | adopt | `LOCKED` or `HEIR` | under the queue's lock: `QUEUED` |
+//! | adopt | neither | under the queue's lock: the first becomes `HEIR` and is woken |
 //!
 //! Invariant `SOMEBODY`: while the queue is not empty there is a holder or an heir,
 //! so somebody will come by who takes care of the first waiter.
@@ -60,10 +63,10 @@ const ONE: usize = 32;
 
 /// How often a woken waiter is overtaken at most.
 #[cfg(not(loom))]
-const OVERTAKES: usize = 16;
+const OVERTAKES: usize = 64;
 /// Small, so that models reach it.
 #[cfg(loom)]
-const OVERTAKES: usize = 1;
+const OVERTAKES: usize = 2;
 
 /// What is left of a state when the heir has come or gone.
 const WITHOUT_HEIR: usize = LOCKED | QUEUED | STARVED;

@@ -16,7 +16,7 @@ const HOMES: usize = 4;
 /// whoever finds them full waits; so the two limits and a doorbell's one place stay below.
 ///
 /// For compio's own tasks this is the fast way for one wake-up, and the mailbox is for many.
-const TASK_LIMIT: usize = if cfg!(loom) { 1 } else { 4 };
+pub(super) const TASK_LIMIT: usize = if cfg!(loom) { 1 } else { 4 };
 /// For wakers that may belong to an executor that never looks into the mailbox, it is the only
 /// way that is sure to arrive.
 const FOREIGN_LIMIT: usize = if cfg!(loom) { 1 } else { 32 };

@@ -2,7 +2,8 @@
 //! runtime while it has a [`Runtime`].
 //!
 //! It checks what the rest promises to runtimes: a doorbell is rung at most once between
-//! two drains.
+//! two drains, and no more of its tasks are woken straight from other threads, between two
+//! turns or ever after its end, than there is always room for.
 
 use std::{
     cell::RefCell,
@@ -11,13 +12,14 @@ use std::{
     pin::pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
 };
 
 use super::{
     Backend, Doorbell,
+    batch::TASK_LIMIT,
     home::{Home, Left},
 };
 use crate::sys::loom::{
@@ -87,6 +89,10 @@ struct Desk {
     rung: AtomicBool,
     woken: AtomicBool,
     closed: AtomicBool,
+    /// Counts how often the runtime has made room.
+    turn: AtomicUsize,
+    /// How many tasks other threads have woken directly since then.
+    crowd: AtomicUsize,
     /// Wakes the thread, when it is in `block_on`.
     inner: OnceLock<Waker>,
 }
@@ -116,6 +122,8 @@ impl Doorbell for Bell {
 
 struct Hand {
     kind: Kind,
+    /// The turn in which another thread woke it last.
+    woken_in: AtomicUsize,
     desk: Arc<Desk>,
 }
 
@@ -123,14 +131,26 @@ impl Hand {
     fn waker(kind: Kind, desk: &Arc<Desk>) -> Waker {
         let desk = Arc::clone(desk);
         // SAFETY: the functions of the table expect such a pointer.
-        unsafe { Waker::from_raw(raw(Arc::new(Self { kind, desk }))) }
+        unsafe {
+            Waker::from_raw(raw(Arc::new(Self {
+                kind,
+                woken_in: AtomicUsize::new(0),
+                desk,
+            })))
+        }
     }
 
     fn wake(&self) {
         let desk = &*self.desk;
-        let is_gone = desk.closed.load(Ordering::SeqCst);
-        if self.kind == Kind::Task && is_gone && ThreadToken::here() != desk.thread {
-            note("Status", status::CLOSED, status::IN_VAIN);
+        if self.kind == Kind::Task && ThreadToken::here() != desk.thread {
+            if desk.closed.load(Ordering::SeqCst) {
+                note("Status", status::CLOSED, status::IN_VAIN);
+            }
+            let turn = desk.turn.load(Ordering::SeqCst);
+            if self.woken_in.swap(turn, Ordering::SeqCst) != turn {
+                let crowd = desk.crowd.fetch_add(1, Ordering::SeqCst) + 1;
+                assert!(crowd <= TASK_LIMIT, "a runtime's room for wakes is overrun");
+            }
         }
         desk.woken.store(true, Ordering::SeqCst);
         desk.call();
@@ -182,6 +202,8 @@ impl Runtime {
             rung: AtomicBool::new(true),
             woken: AtomicBool::new(true),
             closed: AtomicBool::new(false),
+            turn: AtomicUsize::new(1),
+            crowd: AtomicUsize::new(0),
             inner: OnceLock::new(),
         });
         let driver = Hand::waker(Kind::Driver, &desk);
@@ -201,8 +223,10 @@ impl Runtime {
         Hand::waker(kind, &self.desk)
     }
 
-    /// Whether a waker was called since this was last asked.
+    /// Begins a turn. Whether a waker was called since the last one.
     pub(crate) fn was_woken(&self) -> bool {
+        self.desk.turn.fetch_add(1, Ordering::SeqCst);
+        self.desk.crowd.store(0, Ordering::SeqCst);
         self.desk.woken.swap(false, Ordering::SeqCst)
     }
 
@@ -212,6 +236,7 @@ impl Runtime {
         // More has come: the task has woken itself, so this counts as a ring.
         if rung && self.home.drain(true) == Left::More {
             self.desk.rung.store(true, Ordering::SeqCst);
+            note("Status", status::AWAKE, status::AWAKE);
         } else if rung {
             note("Status", status::AWAKE, status::ASLEEP);
         }
