@@ -84,7 +84,10 @@ while IFS=$'\t' read -r name file code <&3; do
     mkdir -p "$COPY"
     rm -rf "$COPY/src"
     cp -r "$CRATE_DIR"/{Cargo.toml,Cargo.lock,src} "$COPY"
-    [ ! -e "$CRATE_DIR/README.md" ] || cp "$CRATE_DIR/README.md" "$COPY"
+    # Not built, but Cargo.toml or the sources name them.
+    for other in README.md tests benches examples; do
+        [ ! -e "$CRATE_DIR/$other" ] || ln -sfn "$CRATE_DIR/$other" "$COPY/$other"
+    done
     perl -0pi -e "$code" "$COPY/src/$file"
     changed=$(diff "$CRATE_DIR/src/$file" "$COPY/src/$file" | sed -n 's/^> *//p' | head -n 1) || true
     if cmp -s "$CRATE_DIR/src/$file" "$COPY/src/$file"; then

@@ -290,7 +290,7 @@ impl Wait {
                         return;
                     }
                 }
-                this.waiter.take_wake()
+                this.waiter.give_up_wake()
             }
         };
         if let Some(note @ (FIRST | LAST)) = note {

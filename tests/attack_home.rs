@@ -10,7 +10,7 @@ use std::{
 };
 
 use compio_runtime::Runtime;
-use compio_sync::Notify;
+use compio_sync::{Event, Notify};
 
 /// Ends the process when the test hangs.
 fn watchdog() -> mpsc::Sender<()> {
@@ -79,4 +79,57 @@ fn ending_runtimes_wake_each_others_tasks() {
     for thread in threads {
         thread.join().unwrap();
     }
+}
+
+/// The same one by one: each task that is dropped wakes one of the other runtime, which
+/// is not counted any more when it has been dropped in turn. The mailbox's task is the first or
+/// the last to be dropped.
+fn ending_tasks_wake_others(mailbox_first: bool) {
+    const TASKS: usize = 100;
+    let _watchdog = watchdog();
+    let events: Arc<[[Event; TASKS + 2]; 2]> =
+        Arc::new([(); 2].map(|()| [(); TASKS + 2].map(|()| Event::new())));
+    let both = Arc::new(Barrier::new(2));
+    let threads: Vec<_> = (0..2)
+        .map(|me| {
+            let (events, both) = (Arc::clone(&events), Arc::clone(&both));
+            thread::spawn(move || {
+                let runtime = Runtime::new().unwrap();
+                runtime.block_on(async {
+                    if mailbox_first {
+                        assert!(compio_sync::try_backend().is_some());
+                    }
+                    for at in 0..TASKS {
+                        let (events, both) = (Arc::clone(&events), Arc::clone(&both));
+                        compio_runtime::spawn(async move {
+                            let others = Arc::clone(&events);
+                            let _wake = OnDrop(move || {
+                                both.wait();
+                                others[1 - me][at + 2].set();
+                            });
+                            events[me][at].wait().await;
+                        })
+                        .detach();
+                    }
+                    while events[me].iter().map(Event::waiter_count).sum::<usize>() < TASKS {
+                        compio_runtime::spawn(async {}).await.unwrap();
+                    }
+                });
+                drop(runtime);
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn ending_tasks_wake_others_of_an_ended_runtime() {
+    ending_tasks_wake_others(true);
+}
+
+#[test]
+fn ending_tasks_wake_others_before_the_mailbox_ends() {
+    ending_tasks_wake_others(false);
 }
