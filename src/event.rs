@@ -238,7 +238,7 @@ pin_project_lite::pin_project! {
             }
             drop(queue);
             if !left {
-                this.waiter.take_wake();
+                this.waiter.give_up_wake();
             }
         }
     }

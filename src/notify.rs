@@ -380,7 +380,7 @@ impl Wait {
                         return;
                     }
                 }
-                this.waiter.take_wake()
+                this.waiter.give_up_wake()
             }
         };
         if let Some(note @ (FIRST | LAST)) = note {

@@ -295,7 +295,7 @@ impl Request {
                 return;
             }
         }
-        if this.waiter.take_wake().is_some() {
+        if this.waiter.give_up_wake().is_some() {
             permits.release(*this.n);
         }
     }

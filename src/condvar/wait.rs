@@ -56,7 +56,7 @@ pin_project_lite::pin_project! {
                     {
                         return;
                     }
-                    match this.waiter.take_wake() {
+                    match this.waiter.give_up_wake() {
                         Some(ONE) => condvar.notify_one(),
                         Some(LEAD) => condvar.lead(raw),
                         // The mutex has woken it.

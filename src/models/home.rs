@@ -271,31 +271,81 @@ fn runtime_goes(waiters_go_first: bool) {
     assert_at_rest(&semaphore, 2);
 }
 
-/// Its tasks are not woken any more, but for one that was about to be; else others might wait
-/// for room that it does not make.
-#[test]
-fn ended_runtime_is_left_alone() {
-    let rows = [Row::HomeCloses, Row::IsCounted, Row::IsWoken];
-    check(Bound::LightOrAll(3), &rows, || {
-        let runtime = Runtime::new();
-        let semaphores = [(), ()].map(|()| Arc::new(Semaphore::new(0)));
-        let mut waits = semaphores.each_ref().map(|s| Hand::new(s.acquire()));
-        for wait in &mut waits {
-            let waker = runtime.waker(Kind::Task);
-            assert!(wait.poll_with(&waker).is_pending());
-        }
-        runtime.drain_if_rung();
-        let giver = thread::spawn({
-            let semaphores = semaphores.clone();
-            move || semaphores.iter().for_each(|s| s.add_permits(1))
-        });
+/// A runtime that ends drops its tasks, before its mailbox or after. But for one, they are not
+/// woken any more; else others might wait for room that it does not make.
+fn runtime_drops_its_tasks(home_closes_first: bool) {
+    let runtime = Runtime::new();
+    let semaphores = [(), ()].map(|()| Arc::new(Semaphore::new(0)));
+    let mut waits = semaphores.each_ref().map(|s| Hand::new(s.acquire()));
+    for wait in &mut waits {
+        let waker = runtime.waker(Kind::Task);
+        assert!(wait.poll_with(&waker).is_pending());
+    }
+    runtime.drain_if_rung();
+    let giver = thread::spawn({
+        let semaphores = semaphores.clone();
+        move || semaphores.iter().for_each(|s| s.add_permits(1))
+    });
+    let [first, second] = waits;
+    if home_closes_first {
         drop(runtime);
-        // Whether it was woken or not, it is gone, and not counted any more.
-        let [first, second] = waits;
         drop(first);
         join([giver]);
-        drop(second);
-        semaphores.iter().for_each(|s| assert_at_rest(s, 1));
+    } else {
+        drop(first);
+        join([giver]);
+        drop(runtime);
+    }
+    drop(second);
+    semaphores.iter().for_each(|s| assert_at_rest(s, 1));
+}
+
+#[test]
+fn runtime_drops_its_mailbox_then_its_tasks() {
+    let rows = [Row::HomeCloses, Row::IsCounted, Row::IsWoken];
+    check(Bound::LightOrAll(3), &rows, || {
+        runtime_drops_its_tasks(true)
+    });
+}
+
+#[test]
+fn runtime_drops_its_tasks_then_its_mailbox() {
+    let rows = [Row::HomeCloses, Row::IsCounted, Row::IsPosted];
+    check(Bound::LightOrAll(3), &rows, || {
+        runtime_drops_its_tasks(false)
+    });
+}
+
+/// What took up room when its owner was dropped does not when the runtime turns.
+#[test]
+fn room_comes_back() {
+    let rows = [Row::IsCounted, Row::IsPosted, Row::Leaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let runtime = Runtime::new();
+        let semaphore = Arc::new(Semaphore::new(0));
+        let waker = runtime.waker(Kind::Task);
+        let mut goes = Hand::new(semaphore.acquire());
+        let mut stays = Hand::new(semaphore.acquire());
+        assert!(goes.poll_with(&waker).is_pending());
+        assert!(stays.poll_with(&waker).is_pending());
+        runtime.drain_if_rung();
+        let giver = give(&semaphore, 2);
+        drop(goes);
+        join([giver]);
+        runtime.drain_if_rung();
+        assert!(stays.poll_with(&waker).is_ready());
+        // After another turn at the latest, one that is woken alone does not go by mail.
+        for permits in [3, 4] {
+            while runtime.drain_if_rung() {}
+            runtime.was_woken();
+            let mut next = Hand::new(semaphore.acquire_many(permits));
+            assert!(next.poll_with(&waker).is_pending());
+            join([give(&semaphore, 1)]);
+            assert!(!runtime.drain_if_rung() || permits == 3);
+            assert!(runtime.was_woken());
+            assert!(next.poll_with(&waker).is_ready());
+        }
+        assert_at_rest(&semaphore, 4);
     });
 }
 

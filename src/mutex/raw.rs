@@ -288,7 +288,7 @@ impl RawMutex {
         if let Some(note) = self.leave(waiter.as_mut()) {
             return Some(note);
         }
-        let note = waiter.take_wake();
+        let note = waiter.give_up_wake();
         if note.is_some() {
             self.decline();
         }

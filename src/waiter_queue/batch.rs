@@ -20,6 +20,8 @@ pub(super) const TASK_LIMIT: usize = if cfg!(loom) { 1 } else { 4 };
 /// For wakers that may belong to an executor that never looks into the mailbox, it is the only
 /// way that is sure to arrive.
 const FOREIGN_LIMIT: usize = if cfg!(loom) { 1 } else { 32 };
+// Tasks alone do not fill it: who is blocked cannot uncount them.
+const _: () = assert!(TASK_LIMIT < FOREIGN_LIMIT || cfg!(loom));
 
 /// What becomes of a waiter that is handed over.
 enum Fate {

@@ -134,8 +134,13 @@ pub(super) struct Home {
     driver: Waker,
     mail: Lock<Mail>,
     running: AtomicBool,
-    /// Waiters in phase `Counted`.
+    /// Waiters in phase `Counted`, and those that lapsed.
     counted: AtomicUsize,
+    /// Tasks' waiters that were counted and dropped unpolled: the calls of their wakers may
+    /// still take up room, until there is a sign that the runtime turns. One that ends gives
+    /// none: it drops its tasks and makes no room, and two that waited for each other's would
+    /// do so for ever.
+    lapsed: AtomicUsize,
     bell: OnceLock<Box<dyn Doorbell>>,
 }
 
@@ -151,6 +156,7 @@ impl Home {
             }),
             running: AtomicBool::new(false),
             counted: AtomicUsize::new(0),
+            lapsed: AtomicUsize::new(0),
             bell: OnceLock::new(),
         }
     }
@@ -199,8 +205,8 @@ impl Home {
     /// no more than `limit`. If so its waiter becomes `Counted`.
     ///
     /// A no counts only under the mailbox's lock, which is then not let go of before
-    /// the waiter lies in the mailbox: each of those that fill the limit will take that
-    /// lock after it is uncounted, and so finds it (see `collect`).
+    /// the waiter lies in the mailbox: each of the foreign ones that fill the limit will take
+    /// that lock after it is uncounted, and so finds it (see `collect`).
     pub(super) fn admit_direct(&self, limit: usize) -> bool {
         // Relaxed: a bound, which guards no data. In one step, so that a no means that
         // there really are so many. Undone by `uncount`.
@@ -211,16 +217,36 @@ impl Home {
             .is_ok()
     }
 
-    pub(super) fn uncount(&self) {
+    fn uncount(&self) {
         // Relaxed: as in `admit_direct`.
         self.counted.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// By the runtime, when it turns: what has lapsed takes up no room any more.
+    fn forget_lapsed(&self) {
+        // Relaxed: as in `admit_direct`; mostly there is nothing to write.
+        if self.lapsed.load(Ordering::Relaxed) > 0 {
+            let lapsed = self.lapsed.swap(0, Ordering::Relaxed);
+            self.counted.fetch_sub(lapsed, Ordering::Relaxed);
+        }
+    }
+
     /// By the owner of a waiter that is posted here or counted: takes it out of
-    /// the mailbox, or tells that the directly called waker has done its work.
-    pub(super) fn collect(&self, waiter: Pin<&mut Waiter>) {
+    /// the mailbox, or tells that the directly called waker has done its work. `polled` says
+    /// that the owner is polled, and not dropped.
+    pub(super) fn collect(&self, waiter: Pin<&mut Waiter>, polled: bool) {
         if waiter.phase() == Phase::Counted {
-            self.uncount();
+            // SAFETY: ADDRESS: the owner is its only writer.
+            let route = waiter.address.with(|address| unsafe { (*address).route });
+            if route == Route::Task && !polled {
+                // Relaxed: as in `admit_direct`.
+                self.lapsed.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.uncount();
+            }
+            if polled && self.is_here() {
+                self.forget_lapsed();
+            }
             // If another executor blocks this thread, the drain task does not
             // run: what did not fit into the limit waits for us. After `uncount`;
             // see `admit_direct`.
@@ -252,6 +278,7 @@ impl Home {
     /// there have been wakes since the last look (measured: a herd of 1000 woken in one turn took
     /// more than twice as long to run).
     pub(super) fn drain(&self, may_sleep: bool) -> Left {
+        self.forget_lapsed();
         let mut wakers = Wakers::new();
         let mut mail = self.mail.lock();
         let found = !mail.list.is_empty();

@@ -185,11 +185,21 @@ impl Waiter {
     /// If the waiter has been woken, makes it idle again and returns what the
     /// notifier noted.
     #[inline]
-    pub(crate) fn take_wake(mut self: Pin<&mut Self>) -> Option<usize> {
+    pub(crate) fn take_wake(self: Pin<&mut Self>) -> Option<usize> {
+        self.take(true)
+    }
+
+    /// The same when the owner is dropped.
+    pub(crate) fn give_up_wake(self: Pin<&mut Self>) -> Option<usize> {
+        self.take(false)
+    }
+
+    #[inline]
+    fn take(mut self: Pin<&mut Self>, polled: bool) -> Option<usize> {
         match self.phase() {
             Phase::Idle | Phase::Queued => return None,
             Phase::Woken => {}
-            Phase::Posted | Phase::Counted => self.as_mut().collect_from_home(),
+            Phase::Posted | Phase::Counted => self.as_mut().collect_from_home(polled),
         }
         self.set_phase(Phase::Idle);
         // SAFETY: PHASE: idle, and we are the owner.
@@ -203,13 +213,13 @@ impl Waiter {
     }
 
     #[cold]
-    fn collect_from_home(self: Pin<&mut Self>) {
+    fn collect_from_home(self: Pin<&mut Self>, polled: bool) {
         // SAFETY: ADDRESS: we are its only writer.
         let home = self
             .address
             .with(|address| unsafe { (*address).home.clone() })
             .expect("only a waiter with a home is posted or counted");
-        home.collect(self);
+        home.collect(self, polled);
     }
 }
 

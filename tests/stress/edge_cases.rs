@@ -1,11 +1,8 @@
 //! Mixed operations, and all that at the same time as runtimes come and go.
 
-use std::{
-    future::pending,
-    sync::{
-        Arc, Barrier,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
 use super::common::{Random, in_runtime, on_runtimes, rounds, spawn, until, watchdog, yield_now};
@@ -192,41 +189,4 @@ fn a_runtime_waits_for_its_own_last_task() {
             until(|| Arc::strong_count(&event) == 1).await;
         });
     }
-}
-
-/// Runs its closure when it is dropped.
-struct OnDrop<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
-/// Two runtimes that end at the same time each wake 100 tasks of the other, which are about to
-/// be dropped: more than compio 0.19 keeps places for.
-#[test]
-fn ending_runtimes_wake_each_others_tasks() {
-    let _dog = watchdog();
-    let notify: [Arc<Notify>; 2] = Default::default();
-    let both = Arc::new(Barrier::new(2));
-    on_runtimes(2, async |me| {
-        // The mailbox's task is the first, and so the first to be dropped.
-        assert!(compio_sync::try_backend().is_some());
-        let (both, other) = (both.clone(), notify[1 - me].clone());
-        let wake = OnDrop(move || {
-            both.wait();
-            other.notify_waiters();
-        });
-        spawn(async move {
-            let _wake = wake;
-            pending::<()>().await;
-        })
-        .detach();
-        for _ in 0..100 {
-            let notify = notify[me].clone();
-            spawn(async move { notify.notified().await }).detach();
-        }
-        until(|| notify[me].waiter_count() == 100).await;
-    });
 }
