@@ -18,9 +18,12 @@ use std::{
 };
 
 use super::{Backend, Doorbell, batch::TASK_LIMIT, home::Home};
-use crate::sys::loom::{
-    checker::{self, thread::ThreadId},
-    note,
+use crate::sys::{
+    loom::{
+        checker::{self, thread::ThreadId},
+        note,
+    },
+    sync,
 };
 
 /// The status of a mailbox, as far as it can be seen from outside.
@@ -82,7 +85,8 @@ pub(crate) enum Kind {
 /// not see: they order nothing, the call of `inner` does.
 struct Desk {
     thread: ThreadToken,
-    rung: AtomicBool,
+    /// Seen by the checker: a drain comes before a ring or after it.
+    rung: sync::AtomicBool,
     woken: AtomicBool,
     closed: AtomicBool,
     /// Counts how often the runtime has made room.
@@ -109,7 +113,7 @@ impl Doorbell for Bell {
     }
 
     fn ring(&self) {
-        let rung = self.0.rung.swap(true, Ordering::SeqCst);
+        let rung = self.0.rung.swap(true, Ordering::Relaxed);
         assert!(!rung, "a doorbell is rung twice between two drains");
         note("Status", status::ASLEEP, status::AWAKE);
         self.0.call();
@@ -195,7 +199,7 @@ impl Runtime {
         let desk = Arc::new(Desk {
             thread: ThreadToken::here(),
             // The first drain comes without being rung.
-            rung: AtomicBool::new(true),
+            rung: sync::AtomicBool::new(true),
             woken: AtomicBool::new(true),
             closed: AtomicBool::new(false),
             turn: AtomicUsize::new(1),
@@ -228,10 +232,10 @@ impl Runtime {
 
     /// What the drain task does when it runs: nothing, unless it was woken.
     pub(crate) fn drain_if_rung(&self) -> bool {
-        let rung = self.desk.rung.swap(false, Ordering::SeqCst);
+        let rung = self.desk.rung.swap(false, Ordering::Relaxed);
         // More has come: the task has woken itself, so this counts as a ring.
         if rung && self.home.drain() {
-            self.desk.rung.store(true, Ordering::SeqCst);
+            self.desk.rung.store(true, Ordering::Relaxed);
             note("Status", status::AWAKE, status::AWAKE);
         } else if rung {
             note("Status", status::AWAKE, status::ASLEEP);
