@@ -81,7 +81,7 @@ fn a_forgotten_heir_of_the_mutex_is_overtaken_and_then_has_the_lock() {
         road.send(|| drop(guard));
         forget(heir);
         let times = std::iter::from_fn(|| mutex.try_lock()).take(1000).count();
-        assert_eq!(times, 16, "then the lock is kept for who never comes");
+        assert_eq!(times, 64, "then the lock is kept for who never comes");
         assert!(mutex.is_locked());
     });
 }

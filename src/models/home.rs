@@ -198,6 +198,31 @@ fn two_post_at_once() {
     });
 }
 
+/// More is posted while what a drain has left is still there, for which nobody needs to ring.
+#[test]
+fn posted_while_more_is_left() {
+    let rows = [Row::IsPosted, Row::HomeIsRung, Row::HomeHasMore];
+    check(Bound::LightOrAll(3), &rows, || {
+        let runtime = Runtime::new();
+        let events = [(), ()].map(|()| Arc::new(Event::new()));
+        let waker = runtime.waker(Kind::Task);
+        let mut waits = [0, 0, 0, 1, 1].map(|at: usize| Hand::new(events[at].wait()));
+        for wait in &mut waits {
+            assert!(wait.poll_with(&waker).is_pending());
+        }
+        runtime.drain_if_rung();
+        let setter = thread::spawn({
+            let events = events.clone();
+            move || events.iter().for_each(|event| assert!(!event.set()))
+        });
+        runtime.drain_if_rung();
+        join([setter]);
+        while runtime.drain_if_rung() {}
+        assert!(runtime.was_woken(), "a ring is lost");
+        assert!(waits.iter_mut().all(|w| w.poll_with(&waker).is_ready()));
+    });
+}
+
 /// The owner does not wait for the mail.
 #[test]
 fn polled_while_posted() {

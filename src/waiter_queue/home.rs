@@ -11,7 +11,7 @@
 //! | --- | --- | --- |
 //! | `Awake` | the runtime will look without being rung | `Asleep` when it leaves nothing; `Closed` |
 //! | `Asleep` | whoever posts next rings | `Awake` by that poster; `Closed` |
-//! | `Closed` | the runtime is gone or going; nothing is posted any more, nor counted | nothing |
+//! | `Closed` | the runtime is gone or going; nothing is posted any more | nothing |
 //!
 //! All of it happens under the mailbox's lock, which is only ever held for a few
 //! pointer writes and under which no waker is called, cloned or dropped.
@@ -323,8 +323,6 @@ impl Home {
     /// The runtime drops its tasks. Nothing is posted from now on. What still lies here is woken
     /// on the spot, but for the tasks of this runtime, none of which runs again.
     pub(super) fn close(&self) {
-        // Relaxed: as in `admit_direct`, which says no from now on.
-        self.counted.fetch_add(usize::MAX / 2, Ordering::Relaxed);
         self.mail.lock().status = Status::Closed;
         self.take_out(|mail| {
             if mail.first_is_of_a_task() {

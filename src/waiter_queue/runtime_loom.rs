@@ -17,6 +17,7 @@ use std::{
     task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
 };
 
+<<<<<<< HEAD
 use super::{
     Backend, Doorbell,
     batch::TASK_LIMIT,
@@ -25,6 +26,15 @@ use super::{
 use crate::sys::loom::{
     checker::{self, thread::ThreadId},
     note,
+=======
+use super::{Backend, Doorbell, batch::TASK_LIMIT, home::Home};
+use crate::sys::{
+    loom::{
+        checker::{self, thread::ThreadId},
+        note,
+    },
+    sync,
+>>>>>>> wt-loom2
 };
 
 /// The status of a mailbox, as far as it can be seen from outside.
@@ -86,7 +96,8 @@ pub(crate) enum Kind {
 /// not see: they order nothing, the call of `inner` does.
 struct Desk {
     thread: ThreadToken,
-    rung: AtomicBool,
+    /// Seen by the checker: a drain comes before a ring or after it.
+    rung: sync::AtomicBool,
     woken: AtomicBool,
     closed: AtomicBool,
     /// Counts how often the runtime has made room.
@@ -113,7 +124,7 @@ impl Doorbell for Bell {
     }
 
     fn ring(&self) {
-        let rung = self.0.rung.swap(true, Ordering::SeqCst);
+        let rung = self.0.rung.swap(true, Ordering::Relaxed);
         assert!(!rung, "a doorbell is rung twice between two drains");
         note("Status", status::ASLEEP, status::AWAKE);
         self.0.call();
@@ -199,7 +210,7 @@ impl Runtime {
         let desk = Arc::new(Desk {
             thread: ThreadToken::here(),
             // The first drain comes without being rung.
-            rung: AtomicBool::new(true),
+            rung: sync::AtomicBool::new(true),
             woken: AtomicBool::new(true),
             closed: AtomicBool::new(false),
             turn: AtomicUsize::new(1),
@@ -232,10 +243,15 @@ impl Runtime {
 
     /// What the drain task does when it runs: nothing, unless it was woken.
     pub(crate) fn drain_if_rung(&self) -> bool {
-        let rung = self.desk.rung.swap(false, Ordering::SeqCst);
+        let rung = self.desk.rung.swap(false, Ordering::Relaxed);
         // More has come: the task has woken itself, so this counts as a ring.
+<<<<<<< HEAD
         if rung && self.home.drain(true) == Left::More {
             self.desk.rung.store(true, Ordering::SeqCst);
+=======
+        if rung && self.home.drain() {
+            self.desk.rung.store(true, Ordering::Relaxed);
+>>>>>>> wt-loom2
             note("Status", status::AWAKE, status::AWAKE);
         } else if rung {
             note("Status", status::AWAKE, status::ASLEEP);
