@@ -17,24 +17,17 @@ use std::{
     task::{Context, Poll, RawWaker, RawWakerVTable, Waker},
 };
 
-<<<<<<< HEAD
 use super::{
     Backend, Doorbell,
     batch::TASK_LIMIT,
     home::{Home, Left},
 };
-use crate::sys::loom::{
-    checker::{self, thread::ThreadId},
-    note,
-=======
-use super::{Backend, Doorbell, batch::TASK_LIMIT, home::Home};
 use crate::sys::{
     loom::{
         checker::{self, thread::ThreadId},
         note,
     },
     sync,
->>>>>>> wt-loom2
 };
 
 /// The status of a mailbox, as far as it can be seen from outside.
@@ -245,13 +238,8 @@ impl Runtime {
     pub(crate) fn drain_if_rung(&self) -> bool {
         let rung = self.desk.rung.swap(false, Ordering::Relaxed);
         // More has come: the task has woken itself, so this counts as a ring.
-<<<<<<< HEAD
         if rung && self.home.drain(true) == Left::More {
-            self.desk.rung.store(true, Ordering::SeqCst);
-=======
-        if rung && self.home.drain() {
             self.desk.rung.store(true, Ordering::Relaxed);
->>>>>>> wt-loom2
             note("Status", status::AWAKE, status::AWAKE);
         } else if rung {
             note("Status", status::AWAKE, status::ASLEEP);
