@@ -12,6 +12,7 @@
 //! [Cancellation]: https://docs.rs/crate/compio-sync/latest/source/docs/CANCELLATION.md
 //! [Migration]: https://docs.rs/crate/compio-sync/latest/source/docs/MIGRATION.md
 //! [Platforms]: https://docs.rs/crate/compio-sync/latest/source/docs/PLATFORMS.md
+//! [Research]: https://docs.rs/crate/compio-sync/latest/source/docs/RESEARCH.md
 //!
 #![doc = include_str!("../README.md")]
 
