@@ -250,7 +250,7 @@ impl Home {
             // If another executor blocks this thread, the drain task does not
             // run: what did not fit into the limit waits for us. After `uncount`;
             // see `admit_direct`.
-            if self.is_here() {
+            if route == Route::Foreign && self.is_here() {
                 self.empty_once();
             }
             return;

@@ -214,11 +214,13 @@ impl Waiter {
 
     #[cold]
     fn collect_from_home(self: Pin<&mut Self>, polled: bool) {
-        // SAFETY: ADDRESS: we are its only writer.
         let home = self
             .address
-            .with(|address| unsafe { (*address).home.clone() })
+            // SAFETY: ADDRESS: we are its only writer.
+            .with(|address| unsafe { (*address).home.as_deref().map(NonNull::from) })
             .expect("only a waiter with a home is posted or counted");
+        // SAFETY: ADDRESS: our share in the home stays in the address until we write to it.
+        let home = unsafe { home.as_ref() };
         home.collect(self, polled);
     }
 }
