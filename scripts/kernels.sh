@@ -193,40 +193,46 @@ show_log() { tail -n "${2:-40}" "$1" | tr -d '\r\033' | sed 's/^/    | /'; }
 
 # run_pass PASS: $kernel with the pass's image; fails if anything does
 run_pass() {
-    local pass=$1 build image dir word a b c bad=0 mem failed=() seen=' ' finished='' setting='' release=''
+    local pass=$1 build image dir word a b c bad=0 mem failed=() seen=' ' finished='' setting='' release='' attempt
     build=$(build_for "$pass")
     image=$CACHE/$build.initramfs
     dir=$LOGS/$pass
-    rm -rf "$dir"
-    mkdir -p "$dir"
-    : >"$dir/control"
     # the image is in memory twice while it is unpacked
     mem=$((512 + 2 * $(stat -c %s "$image") / 1048576))
-    timeout -k 5 "$KERNEL_TIMEOUT" qemu-system-x86_64 -accel "$ACCEL" -cpu max -smp "$GUEST_CPUS" -m "$mem" \
-        -nodefaults -no-user-config -display none -no-reboot -kernel "$kernel" -initrd "$image" \
-        -append "console=ttyS0 quiet panic=-1 reboot=t mitigations=off random.trust_cpu=on 8250.nr_uarts=4 $(guest_cmdline "$pass")" \
-        -serial "file:$dir/kernel.log" -serial "file:$dir/output.log" -serial "file:$dir/control" \
-        </dev/null >"$dir/qemu.log" 2>&1 &
-    qemu=$!
+    # Emulated processors sometimes trip over code that a booting kernel patches. Only a guest
+    # that has not come up is started again.
+    for attempt in 1 2 3; do
+        rm -rf "$dir"
+        mkdir -p "$dir"
+        : >"$dir/control"
+        timeout -k 5 "$KERNEL_TIMEOUT" qemu-system-x86_64 -accel "$ACCEL" -cpu max -smp "$GUEST_CPUS" -m "$mem" \
+            -nodefaults -no-user-config -display none -no-reboot -kernel "$kernel" -initrd "$image" \
+            -append "console=ttyS0 quiet panic=-1 reboot=t mitigations=off random.trust_cpu=on 8250.nr_uarts=4 $(guest_cmdline "$pass")" \
+            -serial "file:$dir/kernel.log" -serial "file:$dir/output.log" -serial "file:$dir/control" \
+            </dev/null >"$dir/qemu.log" 2>&1 &
+        qemu=$!
 
-    while read -r word a b c; do
-        case $word in
-            KERNEL) release=$a setting=$b;;
-            END)
-                seen+="$a "
-                case $b in
-                    0)   result "$pass" "$a" ok "${c}s";;
-                    137) failed+=("$a")
-                         if [ "$c" -ge "$TEST_TIMEOUT" ]; then b='time limit'; else b='killed'; fi
-                         result "$pass" "$a" "FAILED ($b)" "${c}s";;
-                    *)   failed+=("$a")
-                         result "$pass" "$a" "FAILED (exit status $b)" "${c}s";;
-                esac;;
-            DONE) finished=1;;
-        esac
-    done < <(tail -n +1 -s 0.2 -f --pid="$qemu" "$dir/control" | tr -d '\r')
-    wait "$qemu" || true    # what it did is in the protocol
-    qemu=''
+        while read -r word a b c; do
+            case $word in
+                KERNEL) release=$a setting=$b;;
+                END)
+                    seen+="$a "
+                    case $b in
+                        0)   result "$pass" "$a" ok "${c}s";;
+                        137) failed+=("$a")
+                             if [ "$c" -ge "$TEST_TIMEOUT" ]; then b='time limit'; else b='killed'; fi
+                             result "$pass" "$a" "FAILED ($b)" "${c}s";;
+                        *)   failed+=("$a")
+                             result "$pass" "$a" "FAILED (exit status $b)" "${c}s";;
+                    esac;;
+                DONE) finished=1;;
+            esac
+        done < <(tail -n +1 -s 0.2 -f --pid="$qemu" "$dir/control" | tr -d '\r')
+        wait "$qemu" || true    # what it did is in the protocol
+        qemu=''
+        [ -z "$release" ] || break
+        echo "  the kernel did not come up (attempt $attempt of 3)"
+    done
 
     # one file per binary out of what came through the one line
     [ ! -e "$dir/output.log" ] || awk -v mark="$MARK " -v dir="$dir" \
