@@ -17,7 +17,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib/cross.sh"
 
 case ${1:-} in
-    thread)       export COMPIO_SYNC_SLOW=1;;
+    thread)       export COMPIO_SYNC_SLOW=1
+                  export TSAN_OPTIONS="suppressions=$LIB/tsan-suppressions.txt ${TSAN_OPTIONS:-}";;
     address|leak) ;;
     *)            usage 2;;
 esac
