@@ -94,6 +94,10 @@ impl List {
 
     /// Puts `waiter` between the last and the first; the caller decides which
     /// of the two it becomes.
+    ///
+    /// # Safety
+    ///
+    /// As for `push_back`.
     unsafe fn insert(&mut self, waiter: NonNull<Waiter>) {
         self.len = self.len.checked_add(1).expect("more than 2^32 waiters");
         let new = waiter.as_ptr().cast_const();
