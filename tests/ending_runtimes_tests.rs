@@ -1,28 +1,18 @@
 //! Runtimes that end while others wake their tasks.
 
+mod common;
+
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Barrier, mpsc},
+    sync::{Arc, Barrier},
     task::{Context, Poll},
     thread,
-    time::Duration,
 };
 
+use common::watchdog;
 use compio_runtime::Runtime;
 use compio_sync::{Event, Notify};
-
-/// Ends the process when the test hangs.
-fn watchdog() -> mpsc::Sender<()> {
-    let (alive, gone) = mpsc::channel();
-    thread::spawn(move || {
-        if gone.recv_timeout(Duration::from_secs(30)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("hangs");
-            std::process::abort();
-        }
-    });
-    alive
-}
 
 /// Runs its closure when it is dropped.
 struct OnDrop<F: FnMut()>(F);

@@ -57,7 +57,7 @@ fn play(scene: &str) -> (ExitStatus, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(180);
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
             child.kill().unwrap();
@@ -179,9 +179,12 @@ async fn pass() {
 fn wake_a_herd_elsewhere(n: usize, then: impl FnOnce(&AtomicUsize)) {
     let notify = Arc::new(Notify::new());
     let woken = Arc::new(AtomicUsize::new(0));
+    let (me, its) = mpsc::channel();
     let target = thread::spawn({
         let (notify, woken) = (notify.clone(), woken.clone());
         move || {
+            // SAFETY: only asks for a number.
+            me.send(unsafe { libc::gettid() }).unwrap();
             Runtime::new().unwrap().block_on(async move {
                 assert_eq!(backend(), expected());
                 let tasks: Vec<_> = (0..n)
@@ -202,13 +205,26 @@ fn wake_a_herd_elsewhere(n: usize, then: impl FnOnce(&AtomicUsize)) {
     while notify.waiter_count() < n {
         thread::yield_now();
     }
-    // They wait; that the runtime sleeps as well cannot be seen from here, and need not be: awake
-    // it would look without being rung only before it first slept.
-    thread::sleep(Duration::from_millis(50));
+    // They wait; awake, the runtime would look without being rung until it first slept.
+    wait_until_asleep(its.recv().unwrap());
     notify.notify_waiters();
     then(&woken);
     target.join().unwrap();
     assert_eq!(woken.load(SeqCst), n);
+}
+
+/// Waits until a thread sleeps in its ring, where the kernel tells in which call a thread is;
+/// elsewhere for a while.
+fn wait_until_asleep(thread: libc::pid_t) {
+    let call = format!("/proc/self/task/{thread}/syscall");
+    let in_its_ring = format!("{} ", libc::SYS_io_uring_enter);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while std::fs::read_to_string(&call).is_ok_and(|call| !call.starts_with(&in_its_ring))
+        && Instant::now() < deadline
+    {
+        thread::sleep(Duration::from_millis(1));
+    }
+    thread::sleep(Duration::from_millis(50));
 }
 
 #[test]

@@ -48,11 +48,9 @@ pub(crate) struct Watchdog(mpsc::Sender<()>);
 #[must_use]
 #[track_caller]
 pub(crate) fn watchdog() -> Watchdog {
-    // Under Wine everything takes its time.
     let limit = Duration::from_secs(match is_slow() {
         true => 900,
-        false if cfg!(windows) => 300,
-        false => 180, // A busy machine takes ten times as long as an idle one.
+        false => 400, // A busy machine takes ten times as long as an idle one.
     });
     let limit = limit * u32::try_from(stress()).expect("STRESS is not that large");
     let name = thread::current().name().unwrap_or("a test").to_owned();
