@@ -300,3 +300,31 @@ fn mutex_goes_after_all_were_notified() {
         mutex_goes(Condvar::notify_all, false);
     });
 }
+
+/// One that was notified and comes to a locked mutex goes from there: the other is notified
+/// instead.
+#[test]
+fn notified_one_goes_from_the_mutex() {
+    let rows = [Row::IsWoken, Row::TakesWake, Row::Leaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Shared::new(0);
+        let mut goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let mut stays = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        shared.more.notify_one();
+        let holder = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || drop(shared.tokens.try_lock())
+        });
+        let early = goes.poll().is_ready();
+        drop(goes);
+        join([holder]);
+        if early {
+            // It has had its notification.
+            assert_eq!(stays.alarm.calls(), 0);
+            shared.more.notify_one();
+        }
+        assert_eq!(stays.alarm.calls(), 1, "the notification is lost");
+        assert!(stays.poll().is_ready());
+        shared.assert_at_rest(0);
+    });
+}

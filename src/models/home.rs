@@ -562,3 +562,22 @@ fn counted_one_goes() {
         assert_at_rest(&semaphore, 1);
     });
 }
+
+/// Another executor's waits, one of which is in the mailbox when the runtime goes: both are
+/// called, though nobody polls them.
+#[test]
+fn runtime_goes_with_mail_of_others() {
+    let rows = [Row::HomeCloses, Row::IsPosted, Row::IsDelivered];
+    check(Bound::All, &rows, || {
+        let runtime = Runtime::new();
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut waits = [(), ()].map(|()| Hand::waiting(semaphore.acquire()));
+        let giver = give(&semaphore, 2);
+        drop(runtime);
+        join([giver]);
+        assert!(waits.iter().all(|wait| wait.alarm.calls() == 1));
+        assert!(waits.iter_mut().all(|wait| wait.poll().is_ready()));
+        drop(waits);
+        assert_at_rest(&semaphore, 2);
+    });
+}

@@ -284,3 +284,21 @@ fn many_at_once() {
         assert_at_rest(&semaphore, 3);
     });
 }
+
+/// What has been given a moment ago belongs to who waits, and cannot be forgotten.
+#[test]
+fn promised_ones_are_not_forgotten() {
+    check(Bound::All, &[Row::GivenToQueue, Row::NobodyLeft], || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut waits = Hand::waiting(semaphore.acquire());
+        let giver = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || semaphore.add_permits(1)
+        });
+        assert_eq!(semaphore.forget_permits(1), 0);
+        join([giver]);
+        assert_eq!(waits.alarm.calls(), 1);
+        assert!(waits.poll().is_ready());
+        assert_at_rest(&semaphore, 1);
+    });
+}
