@@ -72,7 +72,7 @@ impl WaiterQueue {
         begin();
         let round = queue.new_round();
         if queue.len() > 1 {
-            queue.batch.expect_many();
+            queue.expect_many();
         }
         while queue.first_is_before(round) {
             queue.make_room();
@@ -278,6 +278,12 @@ impl Locked<'_> {
             // A round wakes all before it, so no more than two are here at once.
             came != round && round.wrapping_sub(came) < u32::MAX / 2
         })
+    }
+
+    /// More than a few are going to be woken: tasks of another runtime all go through its
+    /// mailbox then, which is rung once.
+    pub(crate) fn expect_many(&mut self) {
+        self.batch.expect_many();
     }
 
     pub(crate) fn has_room(&self) -> bool {
