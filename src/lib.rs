@@ -2,6 +2,7 @@
 // lead elsewhere than in the repository.
 //! [`Semaphore`]: Semaphore
 //! [`Mutex`]: Mutex
+//! [`RwLock`]: RwLock
 //! [`Condvar`]: Condvar
 //! [`Notify`]: Notify
 //! [`Event`]: Event
@@ -26,6 +27,7 @@ mod models;
 mod mutex;
 mod notify;
 mod permits;
+mod rwlock;
 mod semaphore;
 pub(crate) mod sys;
 mod waiter_queue;
@@ -35,6 +37,13 @@ pub use mutex::{
     Lock, LockOwned, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard,
 };
 pub use notify::{Notified, Notify, OwnedNotified};
+pub use rwlock::{
+    MappedRwLockReadGuard, MappedRwLockWriteGuard, OwnedMappedRwLockReadGuard,
+    OwnedMappedRwLockWriteGuard, OwnedRwLockReadGuard, OwnedRwLockUpgradableReadGuard,
+    OwnedRwLockWriteGuard, RwLock, RwLockRead, RwLockReadGuard, RwLockReadOwned,
+    RwLockUpgradableRead, RwLockUpgradableReadGuard, RwLockUpgradableReadOwned, RwLockUpgrade,
+    RwLockUpgradeOwned, RwLockWrite, RwLockWriteGuard, RwLockWriteOwned,
+};
 pub use semaphore::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 // For this crate's own tests and benchmarks; no part of the interface.
 #[cfg(not(loom))]
