@@ -127,6 +127,87 @@ pub struct DataOutlivesGuard;
 /// ```
 pub struct GuardIsInvariant;
 
+/// A read-write lock shares what may be sent and shared, and nothing else.
+///
+/// ```
+/// fn share<T: Sync>(_: &T) {}
+/// share(&compio_sync::RwLock::new(1));
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: &T) {}
+/// share(&compio_sync::RwLock::new(std::cell::Cell::new(1)));
+/// ```
+pub struct RwLockOfWhatIsNotSync;
+
+/// A reader does not write.
+///
+/// ```
+/// let lock = compio_sync::RwLock::new(1);
+/// *lock.try_write().unwrap() += 1;
+/// ```
+///
+/// ```compile_fail,E0594
+/// let lock = compio_sync::RwLock::new(1);
+/// *lock.try_read().unwrap() += 1;
+/// ```
+///
+/// ```compile_fail,E0594
+/// let lock = compio_sync::RwLock::new(1);
+/// *lock.try_upgradable_read().unwrap() += 1;
+/// ```
+pub struct ReaderThatWrites;
+
+/// A guard is used up by the step to another kind of guard.
+///
+/// ```
+/// use compio_sync::{RwLock, RwLockWriteGuard};
+/// let lock = RwLock::new(1);
+/// let mut guard = lock.try_write().unwrap();
+/// *guard = 2;
+/// let reader = RwLockWriteGuard::downgrade(guard);
+/// ```
+///
+/// ```compile_fail,E0382
+/// use compio_sync::{RwLock, RwLockWriteGuard};
+/// let lock = RwLock::new(1);
+/// let mut guard = lock.try_write().unwrap();
+/// let reader = RwLockWriteGuard::downgrade(guard);
+/// *guard = 2;
+/// ```
+///
+/// ```compile_fail,E0382
+/// use compio_sync::{RwLock, RwLockUpgradableReadGuard};
+/// let lock = RwLock::new(1);
+/// let guard = lock.try_upgradable_read().unwrap();
+/// let upgrade = RwLockUpgradableReadGuard::upgrade(guard);
+/// assert_eq!(*guard, 1);
+/// ```
+pub struct GuardUsedAfterItsStep;
+
+/// A part does not outlive the lock, nor leave through the closure that chooses it.
+///
+/// ```compile_fail
+/// use compio_sync::{RwLock, RwLockReadGuard};
+/// let lock = RwLock::new(vec![1]);
+/// let mut kept = None;
+/// let guard = RwLockReadGuard::map(lock.try_read().unwrap(), |list| {
+///     kept = Some(&list[0]);
+///     &list[0]
+/// });
+/// ```
+///
+/// ```
+/// use compio_sync::{RwLock, RwLockReadGuard};
+/// let lock = RwLock::new(vec![1]);
+/// let mut kept = None;
+/// let guard = RwLockReadGuard::map(lock.try_read().unwrap(), |list| {
+///     kept = Some(list[0]);
+///     &list[0]
+/// });
+/// ```
+pub struct PartLeavesThroughTheClosure;
+
 /// A permit does not outlive its semaphore; an owned one keeps it alive.
 ///
 /// ```

@@ -12,7 +12,9 @@ use std::{
 };
 
 use common::{Meeting, in_runtime, on_runtimes, settle, spawn, until, watchdog, yield_now};
-use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
+use compio_sync::{
+    Condvar, Event, Mutex, Notify, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore,
+};
 
 struct Counting;
 
@@ -76,6 +78,42 @@ fn the_counter_counts() {
     let _dog = watchdog();
     assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))).0, 1);
     assert_eq!(allocations(|| ()).0, 0);
+}
+
+/// The same of the read-write lock.
+#[test]
+fn the_read_write_lock_allocates_nothing() {
+    let _dog = watchdog();
+    for n in [0, 10, 1000] {
+        let lock = RwLock::new(0);
+        without_allocating(|| {
+            drop((lock.try_read(), lock.try_upgradable_read()));
+            let guard = RwLockWriteGuard::downgrade_to_upgradable(lock.try_write().unwrap());
+            let mut upgrade = std::pin::pin!(RwLockUpgradableReadGuard::upgrade(guard));
+            assert!(poll(upgrade.as_mut()).is_ready());
+        });
+        let guard = lock.try_write().unwrap();
+        let mut readers: Vec<_> = (0..n).map(|_| Box::pin(lock.read())).collect();
+        let mut writers: Vec<_> = (0..n).map(|_| Box::pin(lock.write())).collect();
+        let mut upgradable = Box::pin(lock.upgradable_read());
+        without_allocating(|| {
+            for _ in 0..2 {
+                assert!(!readers.iter_mut().any(is_ready));
+                assert!(!writers.iter_mut().any(is_ready));
+                assert!(!is_ready(&mut upgradable));
+            }
+        });
+        let gone = (readers.split_off(n / 2), writers.split_off(n / 2));
+        without_allocating(|| drop(gone));
+        assert_eq!(lock.waiter_count(), n / 2 * 2 + 1);
+        without_allocating(|| {
+            drop(guard);
+            assert!(readers.iter_mut().all(is_ready));
+            assert!(writers.iter_mut().all(is_ready));
+            assert!(is_ready(&mut upgradable));
+        });
+        assert!(!lock.is_locked());
+    }
 }
 
 /// All operations of all primitives, with nobody and with `n` that wait.

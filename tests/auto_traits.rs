@@ -90,6 +90,22 @@ fn futures_are_send_and_stay_where_they_are() {
         ours::LockOwned<Plain> => Send Sync;
         ours::LockOwned<NotSync> => Send Sync;
         ours::LockOwned<NotSend> => ;
+        ours::RwLockRead<'static, Plain> => Send Sync;
+        ours::RwLockRead<'static, NotSync> => ;
+        ours::RwLockReadOwned<Plain> => Send Sync;
+        ours::RwLockReadOwned<NotSync> => ;
+        ours::RwLockWrite<'static, Plain> => Send Sync;
+        ours::RwLockWrite<'static, NotSync> => ;
+        ours::RwLockWriteOwned<Plain> => Send Sync;
+        ours::RwLockWriteOwned<NotSend> => ;
+        ours::RwLockUpgradableRead<'static, Plain> => Send Sync;
+        ours::RwLockUpgradableRead<'static, NotSync> => ;
+        ours::RwLockUpgradableReadOwned<Plain> => Send Sync;
+        ours::RwLockUpgradableReadOwned<NotSend> => ;
+        ours::RwLockUpgrade<'static, Plain> => Send Sync;
+        ours::RwLockUpgrade<'static, NotSync> => ;
+        ours::RwLockUpgradeOwned<Plain> => Send Sync;
+        ours::RwLockUpgradeOwned<NotSync> => ;
         ours::CondvarWait<'static, Plain> => Send Sync;
         ours::CondvarWait<'static, NotSync> => Send;
         ours::CondvarWait<'static, NotSend> => ;
@@ -107,6 +123,52 @@ fn the_mutex_shares_what_may_be_sent() {
         ours::Mutex<NotSend> => Unpin UnwindSafe;
         ours::Mutex<std::marker::PhantomPinned> => Send Sync UnwindSafe;
         ours::Mutex<dyn Send> => Send Sync;
+    }
+}
+
+#[test]
+fn the_read_write_lock_shares_what_may_be_sent_and_shared() {
+    pin_traits! {
+        ours::RwLock<Plain> => Send Sync Unpin UnwindSafe;
+        ours::RwLock<NotSync> => Send Unpin UnwindSafe;
+        ours::RwLock<NotSend> => Unpin UnwindSafe;
+        ours::RwLock<std::marker::PhantomPinned> => Send Sync UnwindSafe;
+        ours::RwLock<dyn Send> => Send;
+        ours::RwLock<dyn Send + Sync> => Send Sync;
+    }
+}
+
+#[test]
+fn guards_of_the_read_write_lock_share_what_may_be_shared() {
+    pin_traits! {
+        ours::RwLockReadGuard<'static, Plain> => Send Sync Unpin;
+        ours::RwLockReadGuard<'static, NotSync> => Unpin;
+        ours::RwLockReadGuard<'static, NotSend> => Unpin;
+        ours::RwLockWriteGuard<'static, Plain> => Send Sync Unpin;
+        ours::RwLockWriteGuard<'static, NotSync> => Unpin;
+        ours::RwLockWriteGuard<'static, NotSend> => Unpin;
+        ours::RwLockUpgradableReadGuard<'static, Plain> => Send Sync Unpin;
+        ours::RwLockUpgradableReadGuard<'static, NotSync> => Unpin;
+        ours::OwnedRwLockReadGuard<Plain> => Send Sync Unpin;
+        ours::OwnedRwLockReadGuard<NotSync> => Unpin;
+        ours::OwnedRwLockWriteGuard<Plain> => Send Sync Unpin;
+        ours::OwnedRwLockWriteGuard<NotSync> => Unpin;
+        ours::OwnedRwLockUpgradableReadGuard<Plain> => Send Sync Unpin;
+        ours::OwnedRwLockUpgradableReadGuard<NotSend> => Unpin;
+        ours::MappedRwLockReadGuard<'static, Plain> => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::MappedRwLockReadGuard<'static, NotSync> => Unpin;
+        ours::MappedRwLockReadGuard<'static, NotSend> => Unpin UnwindSafe RefUnwindSafe;
+        ours::MappedRwLockWriteGuard<'static, Plain> => Send Sync Unpin RefUnwindSafe;
+        ours::MappedRwLockWriteGuard<'static, NotSync> => Unpin;
+        ours::MappedRwLockWriteGuard<'static, NotSend> => Unpin RefUnwindSafe;
+        ours::OwnedMappedRwLockReadGuard<Plain> => Send Sync Unpin;
+        ours::OwnedMappedRwLockReadGuard<Plain, NotSync> => Unpin;
+        ours::OwnedMappedRwLockReadGuard<NotSync, Plain> => Unpin;
+        ours::OwnedMappedRwLockReadGuard<NotSend, Plain> => Unpin;
+        ours::OwnedMappedRwLockWriteGuard<Plain> => Send Sync Unpin;
+        ours::OwnedMappedRwLockWriteGuard<Plain, NotSync> => Unpin;
+        ours::OwnedMappedRwLockWriteGuard<NotSync, Plain> => Unpin;
+        ours::OwnedMappedRwLockWriteGuard<NotSend, Plain> => Unpin;
     }
 }
 
@@ -150,6 +212,20 @@ fn send_and_sync_are_as_tokios() {
         ours::Mutex<Plain>, tokios::Mutex<Plain>;
         ours::Mutex<NotSync>, tokios::Mutex<NotSync>;
         ours::Mutex<NotSend>, tokios::Mutex<NotSend>;
+        ours::RwLock<Plain>, tokios::RwLock<Plain>;
+        ours::RwLock<NotSync>, tokios::RwLock<NotSync>;
+        ours::RwLock<NotSend>, tokios::RwLock<NotSend>;
+        ours::RwLockReadGuard<'static, Plain>, tokios::RwLockReadGuard<'static, Plain>;
+        ours::RwLockReadGuard<'static, NotSync>, tokios::RwLockReadGuard<'static, NotSync>;
+        ours::RwLockReadGuard<'static, NotSend>, tokios::RwLockReadGuard<'static, NotSend>;
+        ours::RwLockWriteGuard<'static, Plain>, tokios::RwLockWriteGuard<'static, Plain>;
+        ours::RwLockWriteGuard<'static, NotSync>, tokios::RwLockWriteGuard<'static, NotSync>;
+        ours::OwnedRwLockReadGuard<Plain>, tokios::OwnedRwLockReadGuard<Plain>;
+        ours::OwnedRwLockReadGuard<NotSync>, tokios::OwnedRwLockReadGuard<NotSync>;
+        ours::OwnedRwLockWriteGuard<Plain>, tokios::OwnedRwLockWriteGuard<Plain>;
+        ours::OwnedRwLockWriteGuard<NotSync>, tokios::OwnedRwLockWriteGuard<NotSync>;
+        ours::MappedRwLockWriteGuard<'static, NotSync>, tokios::RwLockMappedWriteGuard<'static, NotSync>;
+        ours::OwnedMappedRwLockWriteGuard<Plain, NotSync>, tokios::OwnedRwLockMappedWriteGuard<Plain, NotSync>;
         ours::MutexGuard<'static, Plain>, tokios::MutexGuard<'static, Plain>;
         ours::MutexGuard<'static, NotSync>, tokios::MutexGuard<'static, NotSync>;
         ours::MutexGuard<'static, NotSend>, tokios::MutexGuard<'static, NotSend>;

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Hand, on_each_road, probe::woken, watchdog};
-use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
+use compio_sync::{Condvar, Event, Mutex, Notify, RwLock, RwLockUpgradableReadGuard, Semaphore};
 
 #[test]
 fn dropped_before_the_first_poll_nothing_has_happened() {
@@ -16,6 +16,11 @@ fn dropped_before_the_first_poll_nothing_has_happened() {
     let (condvar, notify, event) = (Condvar::new(), Arc::new(Notify::new()), Event::new());
     drop((semaphore.acquire(), semaphore.acquire_owned()));
     drop((mutex.lock(), mutex.lock_owned()));
+    let rwlock = Arc::new(RwLock::new(()));
+    drop((rwlock.read(), rwlock.read_owned()));
+    drop((rwlock.write(), rwlock.write_owned()));
+    drop((rwlock.upgradable_read(), rwlock.upgradable_read_owned()));
+    assert!(!rwlock.is_locked());
     drop(condvar.wait(mutex.try_lock().unwrap()));
     assert!(!mutex.is_locked(), "the guard in it is dropped");
     drop(condvar.wait_while(mutex.try_lock().unwrap(), |()| true));
@@ -273,6 +278,161 @@ fn a_first_waiter_that_came_in_vain_and_is_dropped_leaves_no_trace() {
         drop(overtaker);
         assert!(!mutex.is_locked(), "nothing is kept for anybody");
         drop(mutex.try_lock().unwrap());
+    });
+}
+
+/// Each kind of wait for a read-write lock, given the lock and dropped; a writer behind it.
+fn given_and_dropped<F: Future>(
+    road: &common::Road,
+    lock: &Arc<RwLock<u8>>,
+    wait: impl Fn(&Arc<RwLock<u8>>) -> F,
+) where
+    F: Send,
+    F::Output: std::fmt::Debug,
+{
+    let guard = lock.try_write().unwrap();
+    let given = road.wait(wait(lock));
+    let mut behind = road.wait(lock.write());
+    let mut last = road.wait(lock.read());
+    road.send(move || drop(guard));
+    road.check_on_its_way(&given);
+    assert!(lock.is_locked(), "it is kept for who was woken");
+    assert_eq!(lock.waiter_count(), 2);
+    behind.expect_pending();
+    road.send(move || drop(given));
+    assert_eq!(lock.waiter_count(), 1);
+    drop(behind.expect_ready());
+    drop(last.expect_ready());
+    assert!(!lock.is_locked());
+    assert_eq!(lock.waiter_count(), 0);
+}
+
+#[test]
+fn a_given_read_write_lock_that_is_not_taken_goes_to_the_next() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let lock = Arc::new(RwLock::new(0));
+        given_and_dropped(road, &lock, |lock| lock.read_owned());
+        given_and_dropped(road, &lock, |lock| lock.write_owned());
+        given_and_dropped(road, &lock, |lock| lock.upgradable_read_owned());
+        assert_eq!(Arc::strong_count(&lock), 1);
+    });
+}
+
+#[test]
+fn a_first_writer_that_is_dropped_lets_the_readers_behind_it_in() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let lock = RwLock::new(0);
+        let reader = lock.try_read();
+        let writer = road.wait(lock.write());
+        let mut readers: Vec<_> = (0..3).map(|_| road.wait(lock.read())).collect();
+        let mut upgradable = road.wait(lock.upgradable_read());
+        let mut last = road.wait(lock.write());
+        road.send(move || drop(writer));
+        assert_eq!(lock.waiter_count(), 1);
+        let guards: Vec<_> = readers.iter_mut().map(Hand::expect_ready).collect();
+        drop(upgradable.expect_ready());
+        last.expect_pending();
+        drop((reader, guards));
+        drop(last.expect_ready());
+        assert!(!lock.is_locked());
+    });
+}
+
+#[test]
+fn a_first_upgradable_that_is_dropped_lets_the_readers_behind_it_in() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let lock = RwLock::new(0);
+        let guard = lock.try_upgradable_read();
+        let first = road.wait(lock.upgradable_read());
+        let mut readers: Vec<_> = (0..2).map(|_| road.wait(lock.read())).collect();
+        road.send(move || drop(first));
+        assert_eq!(lock.waiter_count(), 0);
+        for reader in &mut readers {
+            drop(reader.expect_ready());
+        }
+        drop(guard);
+        assert!(!lock.is_locked());
+    });
+}
+
+#[test]
+fn a_waiting_upgrade_that_is_dropped_gives_up_the_upgradable_lock() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let lock = RwLock::new(0);
+        let reader = lock.try_read();
+        let guard = lock.try_upgradable_read().unwrap();
+        let upgrade = road.wait(RwLockUpgradableReadGuard::upgrade(guard));
+        let mut late = road.wait(lock.read());
+        let mut upgradable = road.wait(lock.upgradable_read());
+        let mut writer = road.wait(lock.write());
+        assert_eq!(lock.waiter_count(), 4);
+        road.send(move || drop(upgrade));
+        assert_eq!(lock.waiter_count(), 1);
+        drop(late.expect_ready());
+        drop(upgradable.expect_ready());
+        writer.expect_pending();
+        drop(reader);
+        drop(writer.expect_ready());
+        assert!(!lock.is_locked());
+    });
+}
+
+#[test]
+fn an_upgrade_that_was_given_the_lock_and_is_dropped_unlocks() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let lock = RwLock::new(0);
+        let reader = lock.try_read();
+        let guard = lock.try_upgradable_read().unwrap();
+        let upgrade = road.wait(RwLockUpgradableReadGuard::upgrade(guard));
+        let mut late = road.wait(lock.read());
+        road.send(move || drop(reader));
+        road.check_on_its_way(&upgrade);
+        late.expect_pending();
+        road.send(move || drop(upgrade));
+        drop(late.expect_ready());
+        assert!(!lock.is_locked());
+        // Not polled at all: as the guard.
+        let guard = lock.try_upgradable_read().unwrap();
+        drop(road.hand(RwLockUpgradableReadGuard::upgrade(guard)));
+        assert!(!lock.is_locked());
+    });
+}
+
+/// In the middle and at the end of the queue, nobody else notices.
+#[test]
+fn a_wait_for_a_read_write_lock_that_is_dropped_in_the_queue_leaves_no_trace() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let lock = RwLock::new(0);
+        let guard = lock.try_write();
+        let mut first = road.wait(lock.write());
+        let goes = (
+            road.wait(lock.read()),
+            road.wait(lock.upgradable_read()),
+            road.wait(lock.write()),
+        );
+        let mut last = road.wait(lock.read());
+        let goes_too = road.wait(lock.write());
+        road.send(move || drop((goes, goes_too)));
+        assert_eq!(lock.waiter_count(), 2);
+        first.expect_pending();
+        drop(guard);
+        drop(first.expect_ready());
+        drop(last.expect_ready());
+        let guard = lock.try_write();
+        let only = road.wait(lock.read());
+        road.send(move || drop(only));
+        drop(guard);
+        assert!(!lock.is_locked());
+        assert!(
+            lock.try_read().is_some(),
+            "nothing says that somebody waits"
+        );
     });
 }
 

@@ -12,7 +12,7 @@ use common::{
     Act, Hand, Meeting, Probe, in_runtime, on_each_road, on_runtimes, settle, spawn, watchdog,
     yield_now,
 };
-use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
+use compio_sync::{Condvar, Event, Mutex, Notify, RwLock, Semaphore};
 
 /// compio 1044, 984: a thread that wakes more than 64 tasks of another runtime waits for that
 /// runtime; two that do so to each other wait for ever.
@@ -67,6 +67,33 @@ fn compio_1044_waking_many_tasks_under_a_lock_that_they_need() {
         }
         assert_eq!(*lock.lock().unwrap(), 300);
     });
+}
+
+/// compio 1044 with read-write locks, tokio's and others: the writers of two runtimes each let
+/// in a herd of readers of the other, at once.
+#[test]
+fn compio_1044_two_writers_that_let_in_many_readers_of_each_other_do_not_hang() {
+    let _dog = watchdog();
+    let locks = [const { RwLock::new(0) }; 2].map(|lock| &*Box::leak(Box::new(lock)));
+    let (all_lock, all_wait) = (Meeting::new(2), Meeting::new(2));
+    on_runtimes(2, async |me| {
+        let mut others = locks[1 - me].write().await;
+        all_lock.wait().await;
+        let mine = locks[me];
+        let readers: Vec<_> = (0..300)
+            .map(|_| spawn(async move { *mine.read().await }))
+            .collect();
+        while mine.waiter_count() < readers.len() {
+            yield_now().await;
+        }
+        all_wait.wait().await;
+        *others += 7;
+        drop(others);
+        for reader in readers {
+            assert_eq!(reader.await.expect("no task panics"), 7);
+        }
+    });
+    assert!(locks.iter().all(|lock| !lock.is_locked()));
 }
 
 /// async-lock 23: who comes by takes the permit of a waiter that has been woken, again and
@@ -182,6 +209,14 @@ fn tokio_5429_wakers_that_use_the_primitive_do_not_deadlock() {
         || mutex.lock_owned(),
         || drop(guard.take()),
     );
+    let rwlock = Arc::new(RwLock::new(()));
+    let guard = std::cell::Cell::new(rwlock.try_write());
+    with_wakers_that_act(
+        &rwlock,
+        |rwlock| drop((rwlock.try_read(), rwlock.try_write())),
+        || rwlock.read_owned(),
+        || drop(guard.take()),
+    );
     let both = Arc::new((Mutex::new(()), Condvar::new()));
     with_wakers_that_act(
         &both,
@@ -192,6 +227,30 @@ fn tokio_5429_wakers_that_use_the_primitive_do_not_deadlock() {
         || both.1.wait(both.0.try_lock().unwrap()),
         || both.1.notify_one(),
     );
+}
+
+/// The same of a read-write lock: a writer that waits and gives up lets in the readers that it
+/// kept out, and so does an upgrade.
+#[test]
+fn embassy_6964_a_first_writer_that_gives_up_lets_the_readers_in() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let lock = RwLock::new(());
+        let reader = lock.try_read();
+        let writer = road.wait(lock.write());
+        let mut behind: Vec<_> = (0..3).map(|_| road.wait(lock.read())).collect();
+        road.send(|| drop(writer));
+        for wait in &mut behind {
+            drop(wait.expect_ready());
+        }
+        let guard = lock.try_upgradable_read().unwrap();
+        let upgrade = road.wait(compio_sync::RwLockUpgradableReadGuard::upgrade(guard));
+        let mut behind = road.wait(lock.read());
+        road.send(|| drop(upgrade));
+        drop(behind.expect_ready());
+        drop(reader);
+        assert!(!lock.is_locked());
+    });
 }
 
 /// embassy 6964, futures-intrusive 61, shuttle 167: the first waiter asks for more than there

@@ -21,6 +21,7 @@ mod notify;
 mod permits;
 mod queue;
 mod rows;
+mod rwlock;
 
 use std::{
     future::{Future, poll_fn},

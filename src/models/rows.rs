@@ -48,6 +48,26 @@ pub(super) enum Row {
     LastLeaves,
     AdoptsHeir,
     AdoptsQueued,
+    // rwlock/raw.rs
+    ReaderComes,
+    UpgradableComes,
+    WriterComes,
+    Upgrades,
+    UpgradesBeforeOthers,
+    LockIsWaitedFor,
+    ReaderGoes,
+    LastReaderGoes,
+    OneOfManyGoes,
+    WriterGoes,
+    UpgradableGoes,
+    WriterReads,
+    WriterMayUpgrade,
+    UpgradableReads,
+    ReadersAreLetIn,
+    WriterIsGivenIt,
+    UpgradableIsGivenIt,
+    UpgradeIsGiven,
+    LockIsWaitedForNoMore,
     // notify.rs
     Stores,
     StoresAfterAll,
@@ -72,6 +92,7 @@ impl Row {
         let home = |from, to| step.word == "Status" && (b, a) == (from, to);
         let permits = |is| among("AtomicUsize", "permits.rs") && is;
         let mutex = |is| among("AtomicUsize", "mutex/raw.rs") && is;
+        let rwlock = |is| among("AtomicUsize", "rwlock/raw.rs") && is;
         let notify = |is| among("AtomicUsize", "notify.rs") && is;
         let event = |is| among("AtomicUsize", "event.rs") && is;
         // The bits of `permits`, and of `mutex/raw`.
@@ -126,6 +147,26 @@ impl Row {
             Self::LastLeaves => mutex(waited(b) && a == b & !18 && (locked(b) || has_heir(b))),
             Self::AdoptsHeir => mutex(!locked(b) && !has_heir(b) && !locked(a) && has_heir(a)),
             Self::AdoptsQueued => mutex(has_heir(b) && !locked(b) && !waited(b) && a == b | 2),
+
+            Self::ReaderComes => rwlock(b & 3 == 0 && a == b + 8),
+            Self::UpgradableComes => rwlock(b & 7 == 0 && a == b + 4),
+            Self::WriterComes => rwlock(b == 0 && a == 2),
+            Self::Upgrades => rwlock(b == 4 && a == 2),
+            Self::UpgradesBeforeOthers => rwlock(b == 5 && a == 3),
+            Self::LockIsWaitedFor => rwlock(b & 1 == 0 && a == b | 1),
+            Self::ReaderGoes => rwlock(b & 1 == 0 && a + 8 == b),
+            Self::LastReaderGoes => rwlock(b & !4 == 9 && a + 8 == b),
+            Self::OneOfManyGoes => rwlock(b & 1 != 0 && b / 8 >= 3 && a + 8 == b),
+            Self::WriterGoes => rwlock(b & 2 != 0 && a + 2 == b),
+            Self::UpgradableGoes => rwlock(b & 4 != 0 && a + 4 == b),
+            Self::WriterReads => rwlock(b & 2 != 0 && a == b - 2 + 8),
+            Self::WriterMayUpgrade => rwlock(b & 2 != 0 && a == b + 2),
+            Self::UpgradableReads => rwlock(b & 4 != 0 && a == b + 4),
+            Self::ReadersAreLetIn => rwlock(b & 3 == 1 && a > b && (a - b) % 8 == 0),
+            Self::WriterIsGivenIt => rwlock(b == 1 && a & !1 == 2),
+            Self::UpgradableIsGivenIt => rwlock(b & 7 == 1 && a & 6 == 4 && a / 8 == b / 8),
+            Self::UpgradeIsGiven => rwlock(b == 5 && a & !1 == 2),
+            Self::LockIsWaitedForNoMore => rwlock(b & 1 != 0 && a == b - 1),
 
             Self::Stores => notify(b & 3 == 0 && a == b | 1),
             Self::StoresAfterAll => notify(b & 2 != 0 && a == b & !2 | 1),

@@ -27,7 +27,7 @@ use shuttle::{
 use crate::waiter_queue::{Kind, Runtime, block_on};
 
 /// The tests that share `SHUTTLE_ITERATIONS`.
-const TESTS: usize = 11;
+const TESTS: usize = 12;
 
 /// How many preemptions the second half of the orders has at most, among those that count.
 const DEPTH: usize = 4;

@@ -6,7 +6,9 @@ use std::sync::{
 };
 
 use super::{Room, below, both, explore, give_up, join, perhaps, spawn};
-use crate::{Condvar, Event, Mutex, Notify, Semaphore};
+use crate::{
+    Condvar, Event, Mutex, Notify, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore,
+};
 
 /// Who asks for one or for many, and who gives up, gets permits, and none is lost.
 #[test]
@@ -92,6 +94,64 @@ fn mutex() {
         assert!(!mutex.is_locked());
         assert_eq!(mutex.waiter_count(), 0);
         assert_eq!(*mutex.try_lock().unwrap(), counted.load(SeqCst));
+    });
+}
+
+/// Readers count as one, writers as all; some step down, some upgrade, some give up.
+#[test]
+fn rwlock() {
+    explore(|| {
+        const ALL: usize = 4;
+        let lock = Arc::new(RwLock::new(0));
+        let room = Arc::new(Room::new(ALL));
+        let written = Arc::new(AtomicUsize::new(0));
+        let threads = (0..ALL).map(|_| {
+            let (lock, room, written) = (lock.clone(), room.clone(), written.clone());
+            spawn(async move || {
+                let write = |mut guard: RwLockWriteGuard<'_, usize>| {
+                    room.visit(ALL);
+                    *guard += 1;
+                    written.fetch_add(1, SeqCst);
+                    guard
+                };
+                for _ in 0..2 {
+                    match below(4) {
+                        0 => {
+                            if let Some(_guard) = perhaps(lock.read()).await {
+                                room.visit(1);
+                            }
+                        }
+                        1 => {
+                            if let Some(guard) = perhaps(lock.write()).await {
+                                drop(write(guard));
+                            }
+                        }
+                        2 => {
+                            if let Some(guard) = perhaps(lock.write()).await {
+                                let _guard = RwLockWriteGuard::downgrade(write(guard));
+                                room.visit(1);
+                            }
+                        }
+                        _ => {
+                            let Some(guard) = perhaps(lock.upgradable_read()).await else {
+                                continue;
+                            };
+                            room.visit(1);
+                            let before = *guard;
+                            let upgrade = RwLockUpgradableReadGuard::upgrade(guard);
+                            if let Some(guard) = perhaps(upgrade).await {
+                                assert_eq!(*guard, before, "nobody writes in between");
+                                drop(write(guard));
+                            }
+                        }
+                    }
+                }
+            })
+        });
+        join(threads);
+        assert!(!lock.is_locked());
+        assert_eq!(lock.waiter_count(), 0);
+        assert_eq!(*lock.try_write().unwrap(), written.load(SeqCst));
     });
 }
 
