@@ -323,6 +323,33 @@ fn upgrade_goes() {
     });
 }
 
+/// An upgrade while the writer that waits first goes, and the reader behind it is let in.
+#[test]
+fn upgrade_while_the_first_goes() {
+    let rows = [Row::UpgradesBeforeOthers, Row::ReadersAreLetIn];
+    check(Bound::LightOrAll(3), &rows, || {
+        let lock = shared();
+        let guard = lock.try_upgradable_read().unwrap();
+        let writer = Hand::waiting(lock.write_owned());
+        let mut behind = Hand::waiting(lock.read_owned());
+        let other = thread::spawn(move || {
+            drop(writer);
+            if let Poll::Ready(reader) = behind.poll() {
+                reader.look();
+            }
+        });
+        match RwLockUpgradableReadGuard::try_upgrade(guard) {
+            Ok(writer) => writer.change(),
+            Err(guard) => guard.look(),
+        }
+        join([other]);
+        // One that does not begin has nothing to give back but this.
+        let guard = lock.try_upgradable_read().unwrap();
+        drop(RwLockUpgradableReadGuard::upgrade(guard));
+        assert_at_rest(&lock);
+    });
+}
+
 /// `try_upgrade` while the last reader goes and a writer comes.
 #[test]
 fn upgrade_is_tried() {

@@ -8,6 +8,7 @@ mod condvar;
 mod event;
 mod mutex;
 mod notify;
+mod rwlock;
 mod semaphore;
 mod wakers;
 
@@ -32,7 +33,7 @@ const SLOTS: usize = 6;
 const LENGTH: usize = 256;
 
 /// The tests that share `COMPIO_SYNC_FUZZ_OPS`.
-const TESTS: usize = 10;
+const TESTS: usize = 12;
 
 /// A primitive and its model.
 trait World {

@@ -108,11 +108,10 @@ fn rwlock() {
         let threads = (0..ALL).map(|_| {
             let (lock, room, written) = (lock.clone(), room.clone(), written.clone());
             spawn(async move || {
-                let write = |mut guard: RwLockWriteGuard<'_, usize>| {
+                let write = |data: &mut usize| {
                     room.visit(ALL);
-                    *guard += 1;
+                    *data += 1;
                     written.fetch_add(1, SeqCst);
-                    guard
                 };
                 for _ in 0..2 {
                     match below(4) {
@@ -122,13 +121,14 @@ fn rwlock() {
                             }
                         }
                         1 => {
-                            if let Some(guard) = perhaps(lock.write()).await {
-                                drop(write(guard));
+                            if let Some(mut guard) = perhaps(lock.write()).await {
+                                write(&mut guard);
                             }
                         }
                         2 => {
-                            if let Some(guard) = perhaps(lock.write()).await {
-                                let _guard = RwLockWriteGuard::downgrade(write(guard));
+                            if let Some(mut guard) = perhaps(lock.write()).await {
+                                write(&mut guard);
+                                let _guard = RwLockWriteGuard::downgrade(guard);
                                 room.visit(1);
                             }
                         }
@@ -139,9 +139,9 @@ fn rwlock() {
                             room.visit(1);
                             let before = *guard;
                             let upgrade = RwLockUpgradableReadGuard::upgrade(guard);
-                            if let Some(guard) = perhaps(upgrade).await {
+                            if let Some(mut guard) = perhaps(upgrade).await {
                                 assert_eq!(*guard, before, "nobody writes in between");
-                                drop(write(guard));
+                                write(&mut guard);
                             }
                         }
                     }
