@@ -282,12 +282,12 @@ fn a_first_waiter_that_came_in_vain_and_is_dropped_leaves_no_trace() {
 }
 
 /// Each kind of wait for a read-write lock, given the lock and dropped; a writer behind it.
-fn given_and_dropped<F: Future>(
+fn given_and_dropped<F>(
     road: &common::Road,
     lock: &Arc<RwLock<u8>>,
     wait: impl Fn(&Arc<RwLock<u8>>) -> F,
 ) where
-    F: Send,
+    F: Future + Send,
     F::Output: std::fmt::Debug,
 {
     let guard = lock.try_write().unwrap();

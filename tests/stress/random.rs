@@ -12,7 +12,9 @@ use std::{
 };
 
 use super::common::{Hand, Random, rounds, runtime, spawn, watchdog, yield_now};
-use compio_sync::{Condvar, Mutex, Notify, Semaphore};
+use compio_sync::{
+    Condvar, Mutex, Notify, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore,
+};
 
 /// Polls up to `polls` times, with turns in between, and gives up then.
 async fn a_few_times<F: Future>(future: F, polls: usize) -> Option<F::Output> {
@@ -56,6 +58,84 @@ fn everywhere<F: Future<Output = ()> + 'static>(
         }
         scope.spawn(|| plain(Random::new(77)));
     });
+}
+
+/// Two numbers that writers change together, so that readers see them alike.
+#[test]
+fn whoever_reads_sees_all_or_nothing_of_what_was_written() {
+    let _dog = watchdog();
+    let (lock, total) = (Arc::new(RwLock::new((0, 0))), Arc::new(AtomicUsize::new(0)));
+    everywhere(
+        |mut random| {
+            let (lock, total) = (lock.clone(), total.clone());
+            let write = move |pair: &mut (usize, usize)| {
+                *pair = (pair.0 + 1, pair.1 + 1);
+                total.fetch_add(1, SeqCst);
+            };
+            async move {
+                for _ in 0..rounds(3000) {
+                    let polls = random.below(4);
+                    match random.below(6) {
+                        0..3 => {
+                            if let Some(guard) = a_few_times(lock.read(), polls).await {
+                                assert_eq!(guard.0, guard.1);
+                                if random.one_in(4) {
+                                    yield_now().await;
+                                }
+                                assert_eq!(guard.0, guard.1);
+                            }
+                        }
+                        3 => {
+                            let mut guard = lock.write().await;
+                            write(&mut guard);
+                            if random.one_in(4) {
+                                yield_now().await;
+                            }
+                            let guard = RwLockWriteGuard::downgrade(guard);
+                            assert_eq!(guard.0, guard.1);
+                        }
+                        4 => {
+                            if let Some(mut guard) = a_few_times(lock.write(), polls).await {
+                                write(&mut guard);
+                            }
+                        }
+                        _ => {
+                            let guard = lock.upgradable_read().await;
+                            let before = *guard;
+                            let upgrade = RwLockUpgradableReadGuard::upgrade(guard);
+                            if let Some(mut guard) = a_few_times(upgrade, polls).await {
+                                assert_eq!(*guard, before);
+                                write(&mut guard);
+                                drop(RwLockWriteGuard::downgrade_to_upgradable(guard));
+                            }
+                        }
+                    }
+                }
+            }
+        },
+        |mut random| {
+            for _ in 0..rounds(3000) {
+                match random.below(3) {
+                    0 => {
+                        let mut guard = lock.blocking_write();
+                        *guard = (guard.0 + 1, guard.1 + 1);
+                        total.fetch_add(1, SeqCst);
+                    }
+                    1 => assert!(once(lock.read()).is_none_or(|guard| guard.0 == guard.1)),
+                    _ => {
+                        let guard = lock.blocking_upgradable_read();
+                        let seen = *guard;
+                        let guard = RwLockUpgradableReadGuard::blocking_upgrade(guard);
+                        assert_eq!(*guard, seen);
+                    }
+                }
+            }
+        },
+    );
+    assert!(!lock.is_locked());
+    assert_eq!(lock.waiter_count(), 0);
+    let pair = *lock.try_write().unwrap();
+    assert_eq!(pair, (total.load(SeqCst), total.load(SeqCst)));
 }
 
 #[test]
