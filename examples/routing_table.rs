@@ -10,7 +10,10 @@
 //! the end all that was counted must add up.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
 };
 
@@ -37,6 +40,8 @@ static TABLE: RwLock<Table> = RwLock::new(Table {
     added: Vec::new(),
 });
 static ROUTED: AtomicUsize = AtomicUsize::new(0);
+/// So that all are there at once.
+static BEGIN: Barrier = Barrier::new(RUNTIMES);
 
 /// What a whole table sends a key to.
 fn shard(key: usize, version: usize) -> usize {
@@ -86,6 +91,7 @@ async fn add(key: usize, runtime: usize) -> bool {
 /// One runtime; returns how many routes it has added.
 fn run(me: usize) -> usize {
     Runtime::new().unwrap().block_on(async {
+        BEGIN.wait();
         let routers: Vec<_> = (0..ROUTERS).map(|n| spawn(route(n * 17 + me))).collect();
         let reloader = (me == 0).then(|| {
             spawn(async {

@@ -17,8 +17,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 # Where the order of memory matters.
-ORDERED=(permits.rs mutex/raw.rs rwlock/raw.rs notify.rs event.rs condvar.rs
-    waiter_queue/waiter.rs waiter_queue/blocking.rs)
+ORDERED=(permits.rs mutex/raw.rs notify.rs event.rs condvar.rs waiter_queue/waiter.rs
+    waiter_queue/blocking.rs)
 TABLE=$CRATE_DIR/scripts/mutants.txt
 KNOWN=$CRATE_DIR/scripts/mutants-known.txt
 WORK=${CARGO_TARGET_DIR:-$CRATE_DIR/target}/mutants
@@ -36,7 +36,7 @@ all() {
         n=$(grep -v '^ *//' "$CRATE_DIR/src/$file" | grep -oE 'Ordering::(Acquire|Release)' | wc -l)
         for ((i = 1; i <= n; i++)); do
             # the i-th that is not in a comment; the name tells its line's text
-            printf '%s\t%s\t%s\n' "relaxed-${file//\//-}-$i" "$file" \
+            printf '%s\t%s\t%s\n' "relaxed-${file##*/}-$i" "$file" \
                 "my \$k = 0; s{^(?!\\s*//)(.*)\$}{my \$l = \$1; \$l =~ s/Ordering::\\K(Acquire|Release)/++\$k == $i ? q(Relaxed) : \$1/ge; \$l}gem"
         done
     done
