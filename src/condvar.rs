@@ -11,6 +11,10 @@ use crate::{
     waiter_queue::{Locked, Waiter, WaiterQueue, block_on},
 };
 
+/// The levels of the queues that a waiter goes through before that of the mutex.
+const WAITING: u8 = 0;
+const CALLED: u8 = 1;
+
 /// How a waiter was notified: its note.
 const ONE: usize = 1;
 const ALL: usize = 2;
@@ -99,8 +103,8 @@ impl Condvar {
         #[must_use]
         pub fn new() -> Self {
             Self {
-                waiting: WaiterQueue::new(),
-                called: WaiterQueue::new(),
+                waiting: WaiterQueue::at(WAITING),
+                called: WaiterQueue::at(CALLED),
                 occupied: AtomicBool::new(false),
                 mutex: AtomicPtr::new(std::ptr::null_mut()),
             }
@@ -333,7 +337,7 @@ impl Condvar {
     }
 
     /// Calls some of those that came before that round. Returns whether there may be more.
-    fn call(&self, round: u32) -> bool {
+    fn call(&self, round: u16) -> bool {
         let mut waiting = self.waiting.lock();
         let mut called = self.called.lock();
         let more = (0..CHUNK).all(|_| {

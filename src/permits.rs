@@ -2,18 +2,20 @@
 //!
 //! # State
 //!
-//! One word: the permits that are free, and whether somebody waits.
+//! One word: the permits that are free, and whether somebody may be waiting.
 //!
 //! | `QUEUED` | free permits | meaning | steps |
 //! | --- | --- | --- | --- |
 //! | no | n | nobody waits | take k <= n: n - k (one compare-exchange); give k: n + k (one add) |
 //! | no | n < k | somebody asks for k | under the lock: `QUEUED` and 0; the n go to the new, first waiter, who still lacks k - n |
-//! | yes | 0 | waiters wait | ask: wait behind them. Give k: k, then `distribute` |
-//! | yes | k | given a moment ago | under the lock: 0, and the first waiters get the k; none left: not `QUEUED`, the rest |
+//! | yes | 0 | somebody waits, or has waited | ask: wait behind them. Give k: under the lock, straight to the first waiters; what they leave over: not `QUEUED`, the rest |
+//! | yes | k | given by who had not seen `QUEUED` | under the lock, by who gave it: 0, and as above |
 //!
 //! Invariant: `QUEUED` changes only under the queue's lock, and is set whenever a
 //! waiter is queued. So permits that are given while somebody waits always reach
-//! the first of them, and nobody who comes later gets in between.
+//! the first of them, and nobody who comes later gets in between. It stays set when the
+//! last waiter goes: nothing is free then, and the next who gives finds out. So waiters
+//! that come and go one after another leave the word alone.
 //!
 //! The head of the queue collects permits as they come (its note says how many it
 //! still lacks), so a large request is not starved by small ones. The idea is that
@@ -95,11 +97,16 @@ impl Permits {
     /// If more than `MAX` would be free: more were made than there can be.
     #[inline]
     pub(crate) fn release(&self, n: usize) {
+        // Relaxed: a hint. Whoever waits has set it under the lock, which is taken next; if it is
+        // not seen here, the addition sees it.
+        if self.state.load(Ordering::Relaxed) & QUEUED != 0 {
+            return self.release_to_queue(n);
+        }
         // Release: pairs with the acquire of whoever takes them, in `try_acquire`,
         // `enqueue` or `distribute`.
         let before = self.state.fetch_add(n * ONE, Ordering::Release);
         if before & QUEUED != 0 || before / ONE > MAX - n {
-            self.release_slow(n, before);
+            self.release_late(n, before);
         }
     }
 
@@ -111,20 +118,26 @@ impl Permits {
         }
     }
 
+    #[inline(never)]
+    fn release_to_queue(&self, n: usize) {
+        let fits = self.distribute(&mut self.queue.lock(), n);
+        assert!(fits, "a semaphore cannot hold more than {MAX} permits");
+    }
+
     #[cold]
-    fn release_slow(&self, n: usize, before: usize) {
+    fn release_late(&self, n: usize, before: usize) {
         if before / ONE > MAX - n {
             // Relaxed: takes back what nobody can have needed.
             self.state.fetch_sub(n * ONE, Ordering::Relaxed);
             panic!("a semaphore cannot hold more than {MAX} permits");
         }
-        self.distribute(&mut self.queue.lock());
+        self.release_to_queue(0);
     }
 
     /// Makes `n` new permits.
     pub(crate) fn add(&self, n: usize) -> Result<(), Overflow> {
         let mut state = self.state.load(Ordering::Relaxed);
-        loop {
+        while state & QUEUED == 0 {
             if n > MAX || state / ONE > MAX - n {
                 return Err(Overflow);
             }
@@ -135,14 +148,18 @@ impl Permits {
                 Ordering::Release,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => break,
+                Ok(_) => return Ok(()),
                 Err(now) => state = now,
             }
         }
-        if state & QUEUED != 0 {
-            self.distribute(&mut self.queue.lock());
+        let mut queue = self.queue.lock();
+        // Relaxed: a bound, which guards no data.
+        let free = self.state.load(Ordering::Relaxed) / ONE;
+        if n <= MAX && free <= MAX - n && self.distribute(&mut queue, n) {
+            Ok(())
+        } else {
+            Err(Overflow)
         }
-        Ok(())
     }
 
     /// Takes up to `n` free permits for good, and returns how many. Those that are
@@ -169,50 +186,64 @@ impl Permits {
         }
     }
 
-    /// Hands what is free to those who wait, first come first served.
+    /// Hands what is free, and `given` besides, to those who wait, first come first served.
+    /// Returns false if more than `MAX` would be left over; `MAX` are then.
     ///
     /// Under the lock nobody else takes while `QUEUED` is set; permits may be given at any time.
-    fn distribute(&self, queue: &mut Locked<'_>) {
+    fn distribute(&self, queue: &mut Locked<'_>, mut given: usize) -> bool {
         loop {
             queue.make_room();
             // Acquire: pairs with the release of those who gave; the waiters get it through
-            // their phase.
+            // their phase, as they do what was done before we were given ours.
             let state = self.state.load(Ordering::Acquire);
             if state & QUEUED == 0 {
-                return;
+                return self.put(given);
             }
             let free = state / ONE;
-            let mut rest = free;
-            while let Some(lacks) = queue.first() {
+            let mut rest = free + given;
+            while rest > 0
+                && let Some(lacks) = queue.first()
+            {
                 if lacks > rest {
                     queue.note_first(lacks - rest);
                     rest = 0;
+                } else if queue.has_room() {
+                    rest -= lacks;
+                    queue.wake_first();
+                } else {
                     break;
                 }
-                if !queue.has_room() {
-                    break;
-                }
-                rest -= lacks;
-                queue.wake_first();
             }
-            let done = queue.is_empty();
-            // What has been given meanwhile stays. If somebody waits, whoever gave it comes
-            // here next; if not, it is free. Release: the rest passes on what we acquired.
-            let less = (free - rest) * ONE + if done { QUEUED } else { 0 };
-            self.state.fetch_sub(less, Ordering::Release);
-            if done || rest == 0 {
-                return;
+            if rest > 0 && queue.is_empty() {
+                let fits = rest <= MAX;
+                let more = (rest.min(MAX) * ONE).wrapping_sub(free * ONE + QUEUED);
+                // What has been given meanwhile stays, free for all: whoever gave it comes here
+                // next in vain. Release: passes on what we acquired and were given.
+                self.state.fetch_add(more, Ordering::Release);
+                return fits;
             }
+            if free > 0 {
+                // Relaxed: nothing is passed on through the word.
+                self.state.fetch_sub(free * ONE, Ordering::Relaxed);
+            }
+            if rest == 0 {
+                return true;
+            }
+            given = rest;
         }
     }
 
-    /// Under the lock, after a waiter has gone who had collected `had` permits.
-    fn left(&self, queue: &mut Locked<'_>, had: usize) {
-        if had > 0 || queue.is_empty() {
-            // Release: as in `release`.
-            self.state.fetch_add(had * ONE, Ordering::Release);
-            self.distribute(queue);
+    /// Under the lock, when nobody waits: makes `n` permits free, or returns false if these are
+    /// too many.
+    fn put(&self, n: usize) -> bool {
+        // Release: as in `release`.
+        let before = self.state.fetch_add(n * ONE, Ordering::Release);
+        let fits = before / ONE <= MAX - n;
+        if !fits {
+            // Relaxed: takes back what nobody can have needed.
+            self.state.fetch_sub(n * ONE, Ordering::Relaxed);
         }
+        fits
     }
 }
 
@@ -225,6 +256,9 @@ impl fmt::Debug for Permits {
     }
 }
 
+/// What a request that is over writes down.
+const DONE: u8 = 1;
+
 pin_project_lite::pin_project! {
     /// A request for permits, on its way from asking to having.
     ///
@@ -233,10 +267,9 @@ pin_project_lite::pin_project! {
     /// | new | idle | does nothing |
     /// | waiting | queued | leaves the queue, hands on what it had collected |
     /// | granted | posted, woken, counted | gives all `n` back |
-    /// | done | idle | does nothing: the permits are the caller's |
+    /// | done | idle, `DONE` | does nothing: the permits are the caller's |
     pub(crate) struct Request {
         n: usize,
-        done: bool,
         #[pin]
         waiter: Waiter,
     }
@@ -244,11 +277,13 @@ pin_project_lite::pin_project! {
 
 impl Request {
     const_fn! {
+        #[inline]
         pub(crate) fn new(n: usize) -> Self {
-            Self { n, done: false, waiter: Waiter::new() }
+            Self { n, waiter: Waiter::new() }
         }
     }
 
+    #[inline]
     pub(crate) fn n(&self) -> usize {
         self.n
     }
@@ -258,24 +293,20 @@ impl Request {
         f.debug_struct(name)
             .field("permits", &self.n)
             .field("queued", &(self.waiter.phase() == Phase::Queued))
-            .field("done", &self.done)
+            .field("done", &(self.waiter.memo() == DONE))
             .finish_non_exhaustive()
     }
 
     /// # Panics
     ///
     /// When polled after it was ready.
+    #[inline]
     pub(crate) fn poll(self: Pin<&mut Self>, permits: &Permits, waker: &Waker) -> Poll<()> {
         let mut this = self.project();
-        assert!(!*this.done, "a future was polled after it was ready");
-        let ready = match this.waiter.phase() {
-            Phase::Idle => {
-                permits.try_acquire(*this.n) || enqueue(permits, this.waiter, *this.n, waker)
-            }
-            _ => permits.queue.poll(this.waiter.as_mut(), waker).is_ready(),
-        };
-        *this.done = ready;
+        let ready = this.waiter.is_new() && permits.try_acquire(*this.n)
+            || proceed(permits, this.waiter.as_mut(), *this.n, waker);
         if ready {
+            this.waiter.set_memo(DONE);
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -283,26 +314,29 @@ impl Request {
     }
 
     /// Gives up, wherever the request stands. To be called when its future is dropped.
+    #[inline]
     pub(crate) fn abandon(self: Pin<&mut Self>, permits: &Permits) {
-        let mut this = self.project();
-        if this.waiter.phase() == Phase::Idle {
-            return;
-        }
-        {
-            let mut queue = permits.queue.lock();
-            if let Some(lacks) = queue.remove(this.waiter.as_mut()) {
-                permits.left(&mut queue, *this.n - lacks);
-                return;
-            }
-        }
-        if this.waiter.give_up_wake().is_some() {
-            permits.release(*this.n);
+        let this = self.project();
+        if this.waiter.phase() != Phase::Idle {
+            abandon(permits, this.waiter, *this.n);
         }
     }
 }
 
+/// The next step of a request that does not get its permits at once.
+#[inline(never)]
+fn proceed(permits: &Permits, mut waiter: Pin<&mut Waiter>, n: usize, waker: &Waker) -> bool {
+    if waiter.phase() != Phase::Idle {
+        return permits.queue.poll(waiter, waker).is_ready();
+    }
+    assert!(
+        waiter.memo() != DONE,
+        "a future was polled after it was ready"
+    );
+    enqueue(permits, waiter, n, waker)
+}
+
 /// Returns whether the permits were got after all, and waits for them otherwise.
-#[cold]
 fn enqueue(permits: &Permits, mut waiter: Pin<&mut Waiter>, n: usize, waker: &Waker) -> bool {
     waiter.as_mut().settle(Place::of(waker));
     let mut queue = permits.queue.lock();
@@ -329,4 +363,21 @@ fn enqueue(permits: &Permits, mut waiter: Pin<&mut Waiter>, n: usize, waker: &Wa
     };
     queue.push_back(waiter, lacks);
     false
+}
+
+#[inline(never)]
+fn abandon(permits: &Permits, mut waiter: Pin<&mut Waiter>, n: usize) {
+    {
+        let mut queue = permits.queue.lock();
+        if let Some(lacks) = queue.remove(waiter.as_mut()) {
+            if lacks < n {
+                // They were free once, so they fit.
+                permits.distribute(&mut queue, n - lacks);
+            }
+            return;
+        }
+    }
+    if waiter.give_up_wake().is_some() {
+        permits.release(n);
+    }
 }

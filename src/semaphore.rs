@@ -140,6 +140,7 @@ impl Semaphore {
     /// assert_eq!(semaphore.available_permits(), 1);
     /// # })
     /// ```
+    #[inline]
     pub fn acquire(&self) -> Acquire<'_> {
         Acquire::new(self, 1)
     }
@@ -167,6 +168,7 @@ impl Semaphore {
     /// # drop(large);
     /// # })
     /// ```
+    #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<'_> {
         Acquire::new(self, n)
@@ -228,6 +230,7 @@ impl Semaphore {
     /// assert_eq!(semaphore.available_permits(), 1);
     /// # })
     /// ```
+    #[inline]
     pub fn acquire_owned(self: &Arc<Self>) -> AcquireOwned {
         AcquireOwned::new(Arc::clone(self), 1)
     }
@@ -254,6 +257,7 @@ impl Semaphore {
     /// assert_eq!(megabytes.available_permits(), 512);
     /// # })
     /// ```
+    #[inline]
     #[track_caller]
     pub fn acquire_many_owned(self: &Arc<Self>, n: usize) -> AcquireOwned {
         AcquireOwned::new(Arc::clone(self), n)
@@ -272,6 +276,7 @@ impl Semaphore {
     /// assert!(permit.is_some());
     /// assert!(semaphore.try_acquire_owned().is_none());
     /// ```
+    #[inline]
     pub fn try_acquire_owned(self: &Arc<Self>) -> Option<OwnedSemaphorePermit> {
         self.try_acquire_many_owned(1)
     }
@@ -288,6 +293,7 @@ impl Semaphore {
     /// assert!(semaphore.try_acquire_many_owned(4).is_none());
     /// assert_eq!(semaphore.try_acquire_many_owned(2).unwrap().num_permits(), 2);
     /// ```
+    #[inline]
     pub fn try_acquire_many_owned(self: &Arc<Self>, n: usize) -> Option<OwnedSemaphorePermit> {
         self.permits
             .try_acquire(n)

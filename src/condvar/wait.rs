@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{ALL, Condvar, LEAD, ONE};
+use super::{ALL, CALLED, Condvar, LEAD, ONE, WAITING};
 use crate::{
     mutex::{Mutex, MutexGuard, RawMutex},
     waiter_queue::{Place, Waiter},
@@ -120,8 +120,8 @@ impl<'a, T: ?Sized> Future for CondvarWait<'a, T> {
             }
             Stage::Waiting => {
                 // It moves from the first to the second and on to the mutex, never back.
-                for queue in [&condvar.waiting, &condvar.called] {
-                    while this.waiter.is_in(queue) {
+                for (queue, level) in [(&condvar.waiting, WAITING), (&condvar.called, CALLED)] {
+                    while this.waiter.is_queued_at(level) {
                         if queue.refresh(this.waiter.as_mut(), cx.waker()) {
                             return Poll::Pending;
                         }
@@ -149,7 +149,7 @@ impl<'a, T: ?Sized> Future for CondvarWait<'a, T> {
 impl<T: ?Sized> fmt::Debug for CondvarWait<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CondvarWait")
-            .field("waiting", &self.waiter.is_in(&self.condvar.waiting))
+            .field("waiting", &self.waiter.is_queued_at(WAITING))
             .field("done", &(self.stage == Stage::Done))
             .finish_non_exhaustive()
     }

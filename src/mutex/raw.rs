@@ -54,6 +54,9 @@ use crate::{
     waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue},
 };
 
+/// Above those of the condition variable, whose waiters come from there.
+const LEVEL: u8 = 2;
+
 const LOCKED: usize = 1;
 const QUEUED: usize = 2;
 const HEIR: usize = 4;
@@ -79,7 +82,7 @@ pub(crate) struct RawMutex {
 impl RawMutex {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Self { state: AtomicUsize::new(0), queue: WaiterQueue::new() }
+            Self { state: AtomicUsize::new(0), queue: WaiterQueue::at(LEVEL) }
         }
     }
 

@@ -3,13 +3,16 @@
 use std::{mem::MaybeUninit, ptr::NonNull};
 
 use super::{
-    home::{BATCH, Home, Outbox, Route, Wakers},
+    address::Route,
+    home::{BATCH, Home, Outbox, Wakers},
     waiter::{Phase, Waiter},
 };
 use crate::sys::sync::Arc;
 
 /// How many homes one batch can post to.
 const HOMES: usize = 4;
+/// How many waiters are handed over under one lock.
+const MOST: u8 = 4 * BATCH as u8;
 
 /// How many wakers of another runtime may be called straight from here before their tasks
 /// have run. Each may take one of the 64 places that compio 0.19 keeps for such wakes, and
@@ -37,13 +40,17 @@ pub(super) struct Batch {
     wakers: Wakers,
     /// The mailbox being filled.
     open: Option<Outbox>,
-    /// The homes that were posted to, and whether they have to be rung: the first `kept` are
-    /// there. One more than `has_room` allows, for the mailbox that is open then.
-    homes: [(MaybeUninit<Arc<Home>>, bool); HOMES + 1],
-    kept: usize,
-    handed: usize,
+    /// The homes that were posted to: the first `kept` are there. One more than `has_room` allows,
+    /// for the mailbox that is open then.
+    homes: [MaybeUninit<Arc<Home>>; HOMES + 1],
+    /// A bit for each that has to be rung.
+    rings: u8,
+    kept: u8,
+    handed: u8,
     /// More than a few are going to be handed over.
     is_large: bool,
+    /// Nothing was ever handed over.
+    is_untouched: bool,
 }
 
 impl Batch {
@@ -52,11 +59,18 @@ impl Batch {
         Self {
             wakers: Wakers::new(),
             open: None,
-            homes: [const { (MaybeUninit::uninit(), false) }; HOMES + 1],
+            homes: [const { MaybeUninit::uninit() }; HOMES + 1],
+            rings: 0,
             kept: 0,
             handed: 0,
             is_large: false,
+            is_untouched: true,
         }
+    }
+
+    #[inline]
+    pub(super) fn is_untouched(&self) -> bool {
+        self.is_untouched
     }
 
     pub(super) fn expect_many(&mut self) {
@@ -65,8 +79,9 @@ impl Batch {
 
     /// Whether one more waiter may be handed over before the lock is let go. Keeps
     /// the time under the lock bounded, too.
+    #[inline]
     pub(super) fn has_room(&self) -> bool {
-        self.wakers.has_room() && self.kept < HOMES && self.handed < 4 * BATCH
+        self.wakers.has_room() && self.kept < HOMES as u8 && self.handed < MOST
     }
 
     /// Hands a waiter over that has just left its queue.
@@ -77,23 +92,21 @@ impl Batch {
     /// not touch the waiter afterwards. There is room.
     pub(super) unsafe fn hand(&mut self, waiter: NonNull<Waiter>) {
         self.handed += 1;
+        self.is_untouched = false;
         // SAFETY: MEMBER: valid until its phase says that it was woken or posted,
         // which is the last thing we do with it.
         let shared = unsafe { waiter.as_ref() };
-        // SAFETY: ADDRESS: it was queued, and the caller holds the lock.
-        let address = shared.address.with(|address| unsafe { &*address });
-        let fate = match &address.home {
-            Some(home) if !home.is_here() => {
-                // SAFETY: the caller's promise; it is this waiter's home.
-                unsafe { self.send(waiter, home, address.route) }
-            }
+        // SAFETY: ADDRESS and SETTLED: it was queued, and the caller holds the lock.
+        let fate = match unsafe { shared.address() }.home() {
+            // SAFETY: the caller's promise.
+            Some(home) if !home.is_here() => unsafe { self.send(waiter) },
             _ => Fate::Called(Phase::Woken),
         };
         match fate {
             Fate::Called(phase) => {
-                // SAFETY: PHASE: it was queued, and the caller holds the lock.
+                // SAFETY: PHASE and SETTLED: as above.
                 self.wakers
-                    .extend(shared.waker.with_mut(|waker| unsafe { (*waker).take() }));
+                    .extend(unsafe { shared.with_waker(Option::take) });
                 shared.set_phase(phase);
             }
             Fate::Posted => {}
@@ -106,8 +119,14 @@ impl Batch {
     ///
     /// # Safety
     ///
-    /// As for `hand`, and `home` is the waiter's.
-    unsafe fn send(&mut self, waiter: NonNull<Waiter>, home: &Arc<Home>, route: Route) -> Fate {
+    /// As for `hand`; the waiter has a home.
+    unsafe fn send(&mut self, waiter: NonNull<Waiter>) -> Fate {
+        // SAFETY: MEMBER, ADDRESS and SETTLED: as in `hand`.
+        let address = unsafe { waiter.as_ref().address() };
+        let (Some(home), Some(pointer)) = (address.home(), address.home_ptr()) else {
+            return Fate::Called(Phase::Woken);
+        };
+        let route = address.route();
         let direct = match route {
             Route::Driver => return Fate::Called(Phase::Woken),
             Route::Task if self.is_large => false,
@@ -117,7 +136,8 @@ impl Batch {
         if direct {
             return Fate::Called(Phase::Counted);
         }
-        let outbox = self.outbox(home);
+        // SAFETY: SHARE: the waiter's address is not written to while we hold the lock.
+        let outbox = unsafe { self.outbox(pointer) };
         // Asked again under the mailbox's lock, where a no counts.
         if route == Route::Foreign && home.admit_direct(FOREIGN_LIMIT) {
             return Fate::Called(Phase::Counted);
@@ -132,10 +152,14 @@ impl Batch {
         }
     }
 
-    fn outbox(&mut self, home: &Arc<Home>) -> &mut Outbox {
+    /// # Safety
+    ///
+    /// SHARE: as for `Outbox::open`.
+    unsafe fn outbox(&mut self, home: NonNull<Home>) -> &mut Outbox {
         if self.open.as_ref().is_none_or(|open| !open.is_for(home)) {
             self.close();
-            self.open = Some(Outbox::open(home));
+            // SAFETY: the caller's promise.
+            self.open = Some(unsafe { Outbox::open(home) });
         }
         self.open.as_mut().expect("opened above")
     }
@@ -150,16 +174,19 @@ impl Batch {
     }
 
     /// Keeps a home until no lock is held: ours may be the last share in it, and with it go wakers.
+    #[cold]
     fn keep(&mut self, home: Arc<Home>, ring: bool) {
-        for (known, rings) in &mut self.homes[..self.kept] {
-            // SAFETY: the first `kept` were written.
-            if Arc::ptr_eq(unsafe { known.assume_init_ref() }, &home) {
-                *rings |= ring;
-                return;
-            }
+        let kept = self.kept as usize;
+        // SAFETY: the first `kept` were written.
+        let is_known = |known: &MaybeUninit<Arc<Home>>| unsafe {
+            Arc::ptr_eq(known.assume_init_ref(), &home)
+        };
+        let at = self.homes[..kept].iter().position(is_known);
+        self.rings |= u8::from(ring) << at.unwrap_or(kept);
+        if at.is_none() {
+            self.homes[kept].write(home);
+            self.kept += 1;
         }
-        self.homes[self.kept] = (MaybeUninit::new(home), ring);
-        self.kept += 1;
     }
 
     /// Makes room again, without any lock held. Homes are rung at the end if they can wait:
@@ -167,7 +194,7 @@ impl Batch {
     pub(super) fn deliver_some(&mut self) {
         self.handed = 0;
         // One more than there is room for, if a mailbox was open.
-        if self.kept >= HOMES {
+        if self.kept >= HOMES as u8 {
             self.deliver();
         } else {
             self.wakers.wake();
@@ -187,11 +214,12 @@ impl Batch {
 
     #[cold]
     fn ring(&mut self) {
-        let kept = std::mem::take(&mut self.kept);
-        for (home, ring) in &self.homes[..kept] {
+        let kept = std::mem::take(&mut self.kept) as usize;
+        let rings = std::mem::take(&mut self.rings);
+        for (at, home) in self.homes[..kept].iter().enumerate() {
             // SAFETY: the first `kept` were written, and each is read once.
             let home = unsafe { home.assume_init_read() };
-            if *ring {
+            if rings & 1 << at != 0 {
                 home.ring();
             }
         }

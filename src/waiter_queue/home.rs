@@ -21,8 +21,10 @@ use std::{mem::ManuallyDrop, pin::Pin, ptr::NonNull, sync::OnceLock, task::Waker
 
 use super::{
     Doorbell,
+    address::{Route, own},
     list::List,
-    runtime::{self, ThreadToken},
+    runtime::ThreadToken,
+    shares::Shares,
     waiter::{Phase, Waiter},
 };
 use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, LockGuard, Ordering};
@@ -34,71 +36,12 @@ pub(super) const BATCH: usize = 32;
 #[cfg(loom)]
 pub(super) const BATCH: usize = 2;
 
-/// What is known about a waker, and so how it may be called from elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    /// A compio task's. Called from another thread it may wait for the runtime
-    /// to make room: only a few are, the others go through the mailbox.
-    Task,
-    /// That of a future in `Runtime::block_on`. Never waits: called directly.
-    Driver,
-    /// Anything else, such as a combinator's in a compio task, or that of
-    /// another executor which blocks this thread inside a compio task. As many as
-    /// can be are called directly, since such an executor does not look into
-    /// compio's mailbox; the others go through the mailbox.
-    Foreign,
-}
-
-/// Where a waiter was last polled.
-pub(super) struct Address {
-    pub(super) home: Option<Arc<Home>>,
-    pub(super) route: Route,
-}
-
-impl Address {
-    pub(super) const NOWHERE: Self = Self {
-        home: None,
-        route: Route::Foreign,
-    };
-
-    /// Whether a waiter with this address may keep it when it is polled here, by the same
-    /// waker.
-    pub(super) fn is_current(&self) -> bool {
-        self.home.as_ref().is_none_or(|home| {
-            // The other wakers are of one runtime; a foreign one may have moved to another
-            // of this thread.
-            home.is_here() && (self.route != Route::Foreign || runtime::is_running(home))
-        })
-    }
-}
-
-/// Who wants to be woken, and where.
-pub(crate) struct Place {
-    pub(super) waker: Option<Waker>,
-    pub(super) address: Address,
-}
-
-impl Place {
-    /// The place of whoever is being polled. Clones the waker, so call it
-    /// without a lock.
-    pub(crate) fn of(waker: &Waker) -> Self {
-        let home = runtime::current();
-        let route = home
-            .as_ref()
-            .map_or(Route::Foreign, |home| home.route(waker));
-        Self {
-            waker: Some(waker.clone()),
-            address: Address { home, route },
-        }
-    }
-
-    /// No place yet: a waiter that keeps its turn before it is first polled.
-    pub(crate) fn nowhere() -> Self {
-        Self {
-            waker: None,
-            address: Address::NOWHERE,
-        }
-    }
+/// By which tables of functions wakers of a runtime are known: addresses of them.
+pub(super) struct Tables {
+    /// Of the waker of a future in `Runtime::block_on`.
+    pub(super) driver: usize,
+    /// Of a task's waker, and of its clones.
+    pub(super) task: [usize; 2],
 }
 
 /// What a drain leaves.
@@ -130,8 +73,9 @@ pub(super) struct Home {
     thread: ThreadToken,
     /// The descriptor or handle of its driver. No other that lives has the same.
     id: usize,
-    /// The waker of its driver. Keeps what it needs of the driver alive.
-    driver: Waker,
+    tables: Tables,
+    /// The addresses that point here.
+    shares: Shares,
     mail: Lock<Mail>,
     running: AtomicBool,
     /// Waiters in phase `Counted`, and those that lapsed.
@@ -145,20 +89,28 @@ pub(super) struct Home {
 }
 
 impl Home {
-    pub(super) fn new(thread: ThreadToken, id: usize, driver: Waker) -> Self {
-        Self {
+    pub(super) fn new(thread: ThreadToken, id: usize, tables: Tables) -> Arc<Self> {
+        let home = Arc::new(Self {
             thread,
             id,
-            driver,
+            tables,
+            shares: Shares::new(),
             mail: Lock::new(Mail {
-                list: List::new(),
+                list: List::new(0),
                 status: Status::Awake,
             }),
             running: AtomicBool::new(false),
             counted: AtomicUsize::new(0),
             lapsed: AtomicUsize::new(0),
             bell: OnceLock::new(),
-        }
+        });
+        // What the shares own together; see `let_go`.
+        let _theirs = Arc::into_raw(Arc::clone(&home));
+        home
+    }
+
+    pub(super) fn shares(&self) -> &Shares {
+        &self.shares
     }
 
     /// Hangs up the doorbell, once, before anybody can have been told to ring.
@@ -174,15 +126,22 @@ impl Home {
         self.id
     }
 
+    #[inline]
     pub(super) fn is_here(&self) -> bool {
         self.thread == ThreadToken::here()
     }
 
-    fn route(&self, waker: &Waker) -> Route {
-        if std::ptr::eq(waker.vtable(), self.driver.vtable()) {
+    #[inline]
+    pub(super) fn route(&self, waker: &Waker) -> Route {
+        let table = std::ptr::from_ref(waker.vtable()).addr();
+        if self.tables.task.contains(&table) {
+            if self.is_running() || !super::runtime::has_several() {
+                Route::Task
+            } else {
+                Route::Foreign
+            }
+        } else if table == self.tables.driver {
             Route::Driver
-        } else if runtime::is_task_waker(waker) && (self.is_running() || !runtime::has_several()) {
-            Route::Task
         } else {
             Route::Foreign
         }
@@ -236,8 +195,8 @@ impl Home {
     /// that the owner is polled, and not dropped.
     pub(super) fn collect(&self, waiter: Pin<&mut Waiter>, polled: bool) {
         if waiter.phase() == Phase::Counted {
-            // SAFETY: ADDRESS: the owner is its only writer.
-            let route = waiter.address.with(|address| unsafe { (*address).route });
+            // SAFETY: ADDRESS: the owner is its only writer. SETTLED: it has been queued.
+            let route = unsafe { waiter.address() }.route();
             if route == Route::Task && !polled {
                 // Relaxed: as in `admit_direct`.
                 self.lapsed.fetch_add(1, Ordering::Relaxed);
@@ -259,10 +218,10 @@ impl Home {
         let mut waker = None;
         if waiter.phase() == Phase::Posted {
             // SAFETY: `Posted` under the mailbox's lock: linked here (MEMBER), and
-            // the waker is ours (PHASE).
+            // the waker is ours (PHASE, SETTLED).
             unsafe {
                 mail.list.remove(NonNull::from(&*waiter));
-                waker = waiter.waker.with_mut(|waker| (*waker).take());
+                waker = waiter.with_waker(Option::take);
             }
             waiter.set_phase(Phase::Woken);
         }
@@ -369,19 +328,19 @@ impl std::fmt::Debug for Home {
 impl Mail {
     fn first_is_of_a_task(&self) -> bool {
         self.list.first().is_some_and(|waiter| {
-            // SAFETY: MEMBER: linked here, under our lock; ADDRESS: posted.
-            let route = unsafe { waiter.as_ref().address.with(|address| (*address).route) };
+            // SAFETY: MEMBER: linked here, under our lock; ADDRESS and SETTLED: posted.
+            let route = unsafe { waiter.as_ref().address() }.route();
             route == Route::Task
         })
     }
 
     /// Takes the first waiter out and hands out its waker.
     fn pop(&mut self) -> Option<Option<Waker>> {
-        // SAFETY: MEMBER and PHASE: posted here, under our lock.
+        // SAFETY: MEMBER, PHASE and SETTLED: posted here, under our lock.
         let waker = self
             .list
             .first()
-            .map(|waiter| unsafe { waiter.as_ref().waker.with_mut(|waker| (*waker).take()) })?;
+            .map(|waiter| unsafe { waiter.as_ref().with_waker(Option::take) })?;
         self.release_first();
         Some(waker)
     }
@@ -410,8 +369,12 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn open(home: &Arc<Home>) -> Self {
-        let home = Arc::clone(home);
+    /// # Safety
+    ///
+    /// SHARE: the pointer is an address's that is not let go of meanwhile.
+    pub(super) unsafe fn open(home: NonNull<Home>) -> Self {
+        // SAFETY: the caller's promise.
+        let home = unsafe { own(home) };
         let mail = home.mail.lock();
         // SAFETY: OUTBOX: the lock lives in `home`, which we own a share of and
         // which is let go of after the guard.
@@ -424,8 +387,8 @@ impl Outbox {
         }
     }
 
-    pub(super) fn is_for(&self, home: &Arc<Home>) -> bool {
-        Arc::ptr_eq(&self.home, home)
+    pub(super) fn is_for(&self, home: NonNull<Home>) -> bool {
+        std::ptr::eq(&*self.home, home.as_ptr())
     }
 
     /// Posts `waiter`, unless the home is closed.
@@ -498,10 +461,16 @@ impl Wakers {
 
     fn wake_all(&mut self) {
         let len = std::mem::take(&mut self.len);
-        for waker in &mut self.wakers[..len] {
-            // SAFETY: the first `len` were written, and each is read once.
-            let waker = unsafe { waker.assume_init_read() };
-            contain(|| waker.wake());
+        let mut next = 0;
+        while next < len {
+            contain(|| {
+                while next < len {
+                    // SAFETY: the first `len` were written, and each is read once.
+                    let waker = unsafe { self.wakers[next].assume_init_read() };
+                    next += 1;
+                    waker.wake();
+                }
+            });
         }
     }
 }

@@ -8,19 +8,10 @@ use std::ptr::NonNull;
 
 use super::waiter::Waiter;
 
-/// The neighbours of a waiter in the list that it is in. Null when in none.
+/// The neighbours of a waiter in the list that it is in. Nothing that counts when in none.
 pub(super) struct Links {
     next: *const Waiter,
     prev: *const Waiter,
-}
-
-impl Links {
-    pub(super) const fn new() -> Self {
-        Self {
-            next: std::ptr::null(),
-            prev: std::ptr::null(),
-        }
-    }
 }
 
 /// A list of waiters, guarded by the lock of whoever holds it.
@@ -34,7 +25,9 @@ pub(super) struct List {
     tail: *const Waiter,
     len: u32,
     /// How often all waiters of this queue have been woken.
-    pub(super) round: u32,
+    pub(super) round: u16,
+    /// Of the queue that this is; see LEVEL in `waiter`.
+    pub(super) level: u8,
 }
 
 // SAFETY: the list only holds pointers to waiters, which are `Send` and `Sync`
@@ -42,28 +35,33 @@ pub(super) struct List {
 unsafe impl Send for List {}
 
 impl List {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(level: u8) -> Self {
         Self {
             tail: std::ptr::null(),
             len: 0,
             round: 0,
+            level,
         }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.len as usize
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.tail.is_null()
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<NonNull<Waiter>> {
         let tail = NonNull::new(self.tail.cast_mut())?;
         // SAFETY: MEMBER: the tail is linked, so it is valid and ours to read.
         NonNull::new(unsafe { links(tail.as_ptr(), |l| (*l).next) }.cast_mut())
     }
 
+    #[inline]
     pub(super) fn last(&self) -> Option<NonNull<Waiter>> {
         NonNull::new(self.tail.cast_mut())
     }
@@ -73,6 +71,7 @@ impl List {
     /// # Safety
     ///
     /// The waiter is in no list, and from now on the caller keeps MEMBER for it.
+    #[inline]
     pub(super) unsafe fn push_back(&mut self, waiter: NonNull<Waiter>) {
         // SAFETY: the caller's promise.
         unsafe { self.insert(waiter) };
@@ -98,6 +97,7 @@ impl List {
     /// # Safety
     ///
     /// As for `push_back`.
+    #[inline]
     unsafe fn insert(&mut self, waiter: NonNull<Waiter>) {
         self.len = self.len.checked_add(1).expect("more than 2^32 waiters");
         let new = waiter.as_ptr().cast_const();
@@ -119,6 +119,7 @@ impl List {
     /// # Safety
     ///
     /// The waiter is in this list.
+    #[inline]
     pub(super) unsafe fn remove(&mut self, waiter: NonNull<Waiter>) {
         let old = waiter.as_ptr().cast_const();
         // SAFETY: MEMBER: the waiter and its neighbours are linked here.
@@ -133,7 +134,6 @@ impl List {
                     self.tail = prev;
                 }
             }
-            links(old, |l| *l = Links::new());
         }
         self.len -= 1;
     }
@@ -142,7 +142,8 @@ impl List {
 /// # Safety
 ///
 /// `waiter` is valid and its links are the caller's to touch (MEMBER).
+#[inline]
 unsafe fn links<R>(waiter: *const Waiter, f: impl FnOnce(*mut Links) -> R) -> R {
     // SAFETY: the caller's promise.
-    unsafe { &*waiter }.links.with_mut(f)
+    unsafe { &*waiter }.links.with_mut(|links| f(links.cast()))
 }

@@ -5,10 +5,11 @@
 //! runtime at all, its waker is called; for another thread's runtime the waiter
 //! is posted to its [`Home`](home::Home), whose [`Doorbell`] is rung if need be.
 //!
-//! Three invariants carry the unsafe code of this layer, and its comments cite
-//! them: `MEMBER` (see [`list`]), `PHASE` (see [`waiter`]), `OUTBOX` (see
-//! [`home`]).
+//! Invariants carry the unsafe code of this layer, and its comments cite them: `MEMBER` (see
+//! [`list`]), `PHASE`, `ADDRESS` and `LEVEL` (see [`waiter`]), `SHARE` (see [`address`]), `COUNT`
+//! (see [`shares`]), `HERE` (see [`runtime`]), `OUTBOX` (see [`home`]).
 
+mod address;
 mod batch;
 mod blocking;
 #[cfg(not(loom))]
@@ -22,6 +23,7 @@ mod list;
 mod queue;
 #[cfg_attr(loom, path = "runtime_loom.rs")]
 mod runtime;
+mod shares;
 mod waiter;
 #[cfg(all(windows, feature = "windows-iocp", not(loom)))]
 mod windows;
@@ -33,8 +35,8 @@ pub use self::runtime::force_generic_doorbell;
 pub(crate) use self::runtime::{Kind, Runtime, status};
 pub use self::runtime::{backend, try_backend};
 pub(crate) use self::{
+    address::Place,
     blocking::block_on,
-    home::Place,
     queue::{Locked, WaiterQueue},
     waiter::{Phase, Waiter},
 };

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
+    address::Place,
     batch::Batch,
-    home::Place,
     list::List,
     waiter::{Phase, Waiter},
 };
@@ -26,9 +26,17 @@ pub(crate) struct WaiterQueue {
 impl WaiterQueue {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Self { list: Lock::new(List::new()) }
+            Self::at(0)
         }
     }
+
+    const_fn! {
+        /// A queue of this level, one for a waiter that may be in several (LEVEL).
+        pub(crate) fn at(level: u8) -> Self {
+            Self { list: Lock::new(List::new(level)) }
+        }
+    }
+
 
     /// Locks the queue. Wake-ups handed out meanwhile are delivered when it is
     /// unlocked again.
@@ -99,19 +107,15 @@ impl WaiterQueue {
     /// Returns false if it is not in this queue any more.
     pub(crate) fn refresh(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         let waiter = waiter.into_ref();
-        // SAFETY: ADDRESS: we are the owner, its only writer.
-        let is_here = waiter
-            .address
-            .with(|address| unsafe { (*address).is_current() });
-        let is_current = || {
-            // SAFETY: PHASE: queued here, and the caller holds the lock.
+        // SAFETY: ADDRESS: we are the owner, its only writer. SETTLED: it has been queued.
+        let is_here = unsafe { waiter.address() }.is_current();
+        // SAFETY: PHASE: queued here, and the caller holds the lock.
+        let is_current = || unsafe {
             is_here
-                && waiter
-                    .waker
-                    .with(|w| unsafe { &*w }.as_ref().is_some_and(|w| w.will_wake(waker)))
+                && waiter.with_waker(|w| w.as_ref().is_some_and(|w| w.will_wake(waker)))
         };
         let list = self.list.lock();
-        if !waiter.is_in(self) {
+        if !waiter.is_queued_at(list.level) {
             return false;
         }
         if is_current() {
@@ -121,20 +125,11 @@ impl WaiterQueue {
         drop(list);
         let place = Place::of(waker);
         let list = self.list.lock();
-        if !waiter.is_in(self) {
+        if !waiter.is_queued_at(list.level) {
             return false;
         }
-        // SAFETY: PHASE and ADDRESS: queued here, under the lock, by the owner.
-        let old = unsafe {
-            (
-                waiter
-                    .waker
-                    .with_mut(|waker| std::mem::replace(&mut *waker, place.waker)),
-                waiter
-                    .address
-                    .with_mut(|address| std::mem::replace(&mut *address, place.address)),
-            )
-        };
+        // SAFETY: PHASE, ADDRESS and SETTLED: queued here, under the lock, by the owner.
+        let old = unsafe { waiter.replace(place) };
         drop(list);
         drop(old);
         true
@@ -150,15 +145,18 @@ pub(crate) struct Locked<'a> {
 }
 
 impl Locked<'_> {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// Queues `waiter` behind all others.
+    #[inline]
     pub(crate) fn push_back(&mut self, waiter: Pin<&mut Waiter>, note: usize) {
         let waiter = self.enrol(waiter, note);
         // SAFETY: idle, so in no list; pinned, and taken out again before it is
@@ -167,12 +165,14 @@ impl Locked<'_> {
     }
 
     /// Queues `waiter` before all others.
+    #[inline]
     pub(crate) fn push_front(&mut self, waiter: Pin<&mut Waiter>, note: usize) {
         let waiter = self.enrol(waiter, note);
         // SAFETY: as in `push_back`.
         unsafe { self.list.push_front(waiter) };
     }
 
+    #[inline]
     fn enrol(&mut self, waiter: Pin<&mut Waiter>, note: usize) -> NonNull<Waiter> {
         assert_eq!(waiter.phase(), Phase::Idle, "a waiter is queued twice");
         // SAFETY: PHASE: idle, and the caller is the owner.
@@ -180,15 +180,15 @@ impl Locked<'_> {
             waiter.set_note(note);
             waiter.set_round(self.list.round);
         }
-        waiter.set_queue(self.queue);
-        waiter.set_phase(Phase::Queued);
+        waiter.set_queued_at(self.list.level);
         waiter.ptr()
     }
 
     /// Takes `waiter` out of the queue and returns its note. `None` if it is not here
     /// any more: it has been woken, or moved to another queue.
+    #[inline]
     pub(crate) fn remove(&mut self, waiter: Pin<&mut Waiter>) -> Option<usize> {
-        if !waiter.is_in(self.queue) {
+        if !waiter.is_queued_at(self.list.level) {
             return None;
         }
         // SAFETY: PHASE and MEMBER: queued here, under the lock.
@@ -201,6 +201,7 @@ impl Locked<'_> {
     }
 
     /// The note of the first waiter.
+    #[inline]
     pub(crate) fn first(&self) -> Option<usize> {
         // SAFETY: PHASE and MEMBER: queued here, under the lock.
         self.list
@@ -209,6 +210,7 @@ impl Locked<'_> {
     }
 
     /// Changes the note of the first waiter. Returns false if there is none.
+    #[inline]
     pub(crate) fn note_first(&mut self, note: usize) -> bool {
         // SAFETY: as in `first`.
         self.list
@@ -219,6 +221,7 @@ impl Locked<'_> {
 
     /// Wakes the first waiter. Returns false if there is none. In a loop,
     /// [`make_room`](Self::make_room) before it.
+    #[inline]
     pub(crate) fn wake_first(&mut self) -> bool {
         self.list.first().map(|waiter| self.wake(waiter)).is_some()
     }
@@ -234,6 +237,7 @@ impl Locked<'_> {
         true
     }
 
+    #[inline]
     fn wake(&mut self, waiter: NonNull<Waiter>) {
         assert!(
             self.batch.has_room(),
@@ -258,25 +262,25 @@ impl Locked<'_> {
             self.list.remove(waiter);
             let shared = waiter.as_ref();
             shared.set_round(to.list.round);
-            shared.set_queue(to.queue);
+            shared.set_queued_at(to.list.level);
             to.list.push_back(waiter);
         }
         true
     }
 
     /// Begins a new round: who comes from now on does not belong to the ones before.
-    pub(crate) fn new_round(&mut self) -> u32 {
+    pub(crate) fn new_round(&mut self) -> u16 {
         self.list.round = self.list.round.wrapping_add(1);
         self.list.round
     }
 
     /// Whether the first waiter came before that round began.
-    pub(crate) fn first_is_before(&self, round: u32) -> bool {
+    pub(crate) fn first_is_before(&self, round: u16) -> bool {
         self.list.first().is_some_and(|waiter| {
             // SAFETY: PHASE and MEMBER: queued here, under the lock.
             let came = unsafe { waiter.as_ref().round() };
             // A round wakes all before it, so no more than two are here at once.
-            came != round && round.wrapping_sub(came) < u32::MAX / 2
+            came != round && round.wrapping_sub(came) < u16::MAX / 2
         })
     }
 
@@ -286,6 +290,7 @@ impl Locked<'_> {
         self.batch.expect_many();
     }
 
+    #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.batch.has_room()
     }
@@ -320,6 +325,19 @@ impl Locked<'_> {
 impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
+        if self.batch.is_untouched() {
+            // SAFETY: not used any more.
+            unsafe { ManuallyDrop::drop(&mut self.list) };
+        } else {
+            self.unlock_and_deliver();
+        }
+    }
+}
+
+impl Locked<'_> {
+    /// The end of it.
+    #[inline(never)]
+    fn unlock_and_deliver(&mut self) {
         self.batch.close();
         // SAFETY: not used any more.
         unsafe { ManuallyDrop::drop(&mut self.list) };

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
+    ptr::NonNull,
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -14,7 +15,11 @@ use std::{
 use compio_driver::AsRawFd;
 use compio_runtime::Runtime;
 
-use super::{Backend, home::Home, install};
+use super::{
+    Backend,
+    home::{Home, Tables},
+    install,
+};
 use crate::sys::sync::Arc;
 
 /// Names a thread; never used again after the thread.
@@ -41,22 +46,40 @@ impl ThreadToken {
 thread_local! {
     /// The homes of the runtimes of this thread, mostly one.
     static HOMES: RefCell<Vec<Arc<Home>>> = const { RefCell::new(Vec::new()) };
+    /// The one that was asked for last: its id and where it is. Has no destructor, and so costs
+    /// little to look at. The home is in `HOMES`, or was when the thread began to end.
+    static LAST: Cell<(usize, Option<NonNull<Home>>)> = const { Cell::new((0, None)) };
 }
 
 /// The home of the runtime that is running now, made if it has none yet. `None`
 /// outside of a runtime, and on a thread that is about to end.
-pub(super) fn current() -> Option<Arc<Home>> {
+///
+/// Invariant `HERE`: the pointer is of an `Arc`, its home one of this thread, and it stays valid
+/// and open until this thread runs other code than ours: only that could end the runtime.
+#[inline]
+pub(super) fn current() -> Option<NonNull<Home>> {
     Runtime::try_with_current(|runtime| {
         // A home leaves the list when its runtime drops its tasks, which is before the
         // descriptor is closed and may be used again.
         let id = runtime.as_raw_fd() as usize;
-        let known = HOMES
-            .try_with(|homes| homes.borrow().iter().find(|home| home.id() == id).cloned())
-            .ok()?;
-        Some(known.unwrap_or_else(|| found(runtime, id)))
+        match LAST.get() {
+            (last, Some(home)) if last == id => Some(home),
+            _ => look_up(runtime, id),
+        }
     })
     .ok()
     .flatten()
+}
+
+#[cold]
+fn look_up(runtime: &Runtime, id: usize) -> Option<NonNull<Home>> {
+    let known = HOMES
+        .try_with(|homes| homes.borrow().iter().find(|home| home.id() == id).cloned())
+        .ok()?;
+    let home = known.unwrap_or_else(|| found(runtime, id));
+    let home = Some(pointer(&home));
+    LAST.set((id, home));
+    home
 }
 
 /// Whether the runtime that is running now is the one of `home`.
@@ -68,11 +91,13 @@ pub(super) fn is_running(home: &Home) -> bool {
             .unwrap_or(false)
 }
 
-#[cold]
 fn found(runtime: &Runtime, id: usize) -> Arc<Home> {
-    // Now, since it allocates.
-    task_vtables();
-    let home = Arc::new(Home::new(ThreadToken::here(), id, runtime.waker()));
+    let tables = Tables {
+        driver: std::ptr::from_ref(runtime.waker().vtable()).addr(),
+        // Now, since it allocates.
+        task: *task_vtables(),
+    };
+    let home = Home::new(ThreadToken::here(), id, tables);
     HOMES.with(|homes| homes.borrow_mut().push(Arc::clone(&home)));
     install(runtime, Keeper(Arc::clone(&home)));
     home
@@ -90,6 +115,7 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        LAST.set((0, None));
         // The thread may be ending, and its list gone.
         let _gone = HOMES.try_with(|homes| {
             let mut homes = homes.borrow_mut();
@@ -99,7 +125,14 @@ impl Drop for Keeper {
                 .map(|at| homes.swap_remove(at))
         });
         self.0.close();
+        // SAFETY: HERE: the runtime drops its tasks on its own thread, and this one once.
+        unsafe { Home::settle(pointer(&self.0)) };
     }
+}
+
+fn pointer(home: &Arc<Home>) -> NonNull<Home> {
+    // SAFETY: an `Arc` points to something.
+    unsafe { NonNull::new_unchecked(Arc::as_ptr(home).cast_mut()) }
 }
 
 /// The tables of compio's task wakers: that of the waker a task is polled with, and that of its
@@ -121,10 +154,6 @@ fn task_vtables() -> &'static [usize; 2] {
         executor.clear();
         learnt.try_recv().unwrap_or_default()
     })
-}
-
-pub(super) fn is_task_waker(waker: &Waker) -> bool {
-    task_vtables().contains(&std::ptr::from_ref(waker.vtable()).addr())
 }
 
 /// Whether this thread has had more than one runtime at a time, all of which still have tasks.
@@ -163,7 +192,8 @@ pub(crate) fn is_inside() -> bool {
 /// ```
 #[must_use]
 pub fn try_backend() -> Option<Backend> {
-    current().and_then(|home| home.bell().map(|bell| bell.backend()))
+    // SAFETY: HERE: it has just been found.
+    current().and_then(|home| unsafe { home.as_ref() }.bell().map(|bell| bell.backend()))
 }
 
 /// The doorbell of the current runtime: how wake-ups from other threads reach it.

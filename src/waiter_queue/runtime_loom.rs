@@ -10,6 +10,7 @@ use std::{
     future::{Future, poll_fn},
     mem::ManuallyDrop,
     pin::pin,
+    ptr::NonNull,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,7 +21,7 @@ use std::{
 use super::{
     Backend, Doorbell,
     batch::TASK_LIMIT,
-    home::{Home, Left},
+    home::{Home, Left, Tables},
 };
 use crate::sys::{
     loom::{
@@ -52,13 +53,18 @@ checker::thread_local! {
     static HOME: RefCell<Option<Arc<Home>>> = RefCell::new(None);
 }
 
-pub(super) fn current() -> Option<Arc<Home>> {
-    HOME.with(|home| home.borrow().clone())
+pub(super) fn current() -> Option<NonNull<Home>> {
+    HOME.with(|home| home.borrow().as_ref().map(pointer))
+}
+
+fn pointer(home: &Arc<Home>) -> NonNull<Home> {
+    // SAFETY: an `Arc` points to something.
+    unsafe { NonNull::new_unchecked(Arc::as_ptr(home).cast_mut()) }
 }
 
 /// Whether the runtime that is running now is the one of `home`.
 pub(super) fn is_running(home: &Home) -> bool {
-    current().is_some_and(|here| here.id() == home.id())
+    current().is_some_and(|here| std::ptr::eq(here.as_ptr(), home))
 }
 
 pub(crate) fn is_inside() -> bool {
@@ -68,7 +74,8 @@ pub(crate) fn is_inside() -> bool {
 /// The doorbell of the current runtime.
 #[must_use]
 pub fn try_backend() -> Option<Backend> {
-    current().and_then(|home| home.bell().map(Doorbell::backend))
+    // SAFETY: HERE: it has just been found.
+    current().and_then(|home| unsafe { home.as_ref() }.bell().map(Doorbell::backend))
 }
 
 /// The doorbell of the current runtime.
@@ -188,10 +195,6 @@ pub(super) fn has_several() -> bool {
     false
 }
 
-pub(super) fn is_task_waker(waker: &Waker) -> bool {
-    std::ptr::eq(waker.vtable(), &raw const TABLES[Kind::Task as usize])
-}
-
 /// While it lives, its thread is a runtime.
 pub(crate) struct Runtime {
     home: Arc<Home>,
@@ -210,9 +213,13 @@ impl Runtime {
             crowd: AtomicUsize::new(0),
             inner: OnceLock::new(),
         });
-        let driver = Hand::waker(Kind::Driver, &desk);
+        let table = |kind| (&raw const TABLES[kind as usize]).addr();
+        let tables = Tables {
+            driver: table(Kind::Driver),
+            task: [table(Kind::Task); 2],
+        };
         let id = Arc::as_ptr(&desk).addr();
-        let home = Arc::new(Home::new(desk.thread, id, driver));
+        let home = Home::new(desk.thread, id, tables);
         home.hang(Box::new(Bell(Arc::clone(&desk))));
         home.set_running();
         HOME.with(|here| {
@@ -276,6 +283,8 @@ impl Drop for Runtime {
         HOME.with(|here| here.take());
         self.desk.closed.store(true, Ordering::SeqCst);
         self.home.close();
+        // SAFETY: HERE: of this thread, and dropped once.
+        unsafe { Home::settle(pointer(&self.home)) };
         note("Status", status::AWAKE, status::CLOSED);
     }
 }

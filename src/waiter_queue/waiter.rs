@@ -5,7 +5,7 @@
 //! | phase | linked in | whose are links, waker and note | goes to |
 //! | --- | --- | --- | --- |
 //! | `Idle` | nothing | the owner's | `Queued`, or back to `Woken`, by the owner |
-//! | `Queued` | the queue it names | holder of that queue's lock | `Idle` by the owner, who gives up; `Queued` elsewhere, `Posted`, `Woken`, `Counted` by a notifier |
+//! | `Queued` | the queue whose level it names | holder of that queue's lock | `Idle` by the owner, who gives up; `Queued` elsewhere, `Posted`, `Woken`, `Counted` by a notifier |
 //! | `Posted` | its home's mailbox | holder of the mailbox's lock | `Woken` by the home, or by the owner, who does not wait for the mail |
 //! | `Woken` | nothing | the owner's | `Idle` by the owner |
 //! | `Counted` | nothing | the owner's | `Idle` by the owner, who tells its home |
@@ -24,19 +24,25 @@
 //! in `Idle`, or in `Queued` under the queue's lock. So a notifier may read it
 //! under that lock, and anybody in `Posted`.
 //!
+//! Invariant `LEVEL`: a waiter is only ever shown to queues of the primitive that its future waits
+//! for. If these are several, which it goes through, each has a level of its own, and it is in
+//! the one whose level it names.
+//!
+//! Invariant `SETTLED`: waker and address are there once the waiter has been settled, which it is
+//! before it is first queued.
+//!
 //! The waiter is never moved or freed while linked ([`Waiter`] is pinned, and its
 //! drop aborts then), and the list reaches it through shared references and
 //! cells only. The owner's `&mut` covers it too; the type is not `Unpin`, which is
 //! what makes that no claim of exclusive access.
 
-use std::{marker::PhantomPinned, pin::Pin, ptr::NonNull, task::Waker};
+use std::{marker::PhantomPinned, mem::MaybeUninit, pin::Pin, ptr::NonNull, task::Waker};
 
 use super::{
-    home::{Address, Place},
+    address::{Address, Place},
     list::Links,
-    queue::WaiterQueue,
 };
-use crate::sys::sync::{AtomicPtr, AtomicU8, Ordering, UnsafeCell, const_fn};
+use crate::sys::sync::{AtomicU8, Ordering, UnsafeCell, const_fn};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -49,30 +55,40 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
+    #[inline]
     fn from_u8(value: u8) -> Self {
-        match value {
+        match value & PHASE {
             0 => Self::Idle,
             1 => Self::Queued,
             2 => Self::Posted,
             3 => Self::Woken,
-            4 => Self::Counted,
-            _ => unreachable!("phases are only written by `set_phase`"),
+            _ => Self::Counted,
         }
     }
 }
 
+/// Below it in a waiter's word is its phase, above it the level of its queue.
+const LEVEL: u8 = 8;
+const PHASE: u8 = LEVEL - 1;
+
 /// A place in a queue, held by a future.
+///
+/// Of a new one only the first few bytes are written, the rest when it is settled: many a future
+/// gets at once what it was made to wait for.
 pub(crate) struct Waiter {
-    phase: AtomicU8,
+    /// The phase, and the level of the queue that it is or was in.
+    state: AtomicU8,
+    /// Its owner's own; see `memo`.
+    memo: UnsafeCell<u8>,
+    /// Whether waker and address have been written (SETTLED). Its owner's.
+    settled: UnsafeCell<bool>,
     /// The round of `wake_all` in which it came; see `Locked::new_round`.
-    round: UnsafeCell<u32>,
-    /// The queue that it is or was in.
-    queue: AtomicPtr<WaiterQueue>,
-    pub(super) links: UnsafeCell<Links>,
-    pub(super) waker: UnsafeCell<Option<Waker>>,
-    pub(super) address: UnsafeCell<Address>,
+    round: UnsafeCell<u16>,
+    waker: UnsafeCell<MaybeUninit<Option<Waker>>>,
+    address: UnsafeCell<MaybeUninit<Address>>,
+    pub(super) links: UnsafeCell<MaybeUninit<Links>>,
     /// What the primitive notes about this waiter.
-    note: UnsafeCell<usize>,
+    note: UnsafeCell<MaybeUninit<usize>>,
     _pin: PhantomPinned,
 }
 
@@ -85,15 +101,17 @@ unsafe impl Sync for Waiter {}
 
 impl Waiter {
     const_fn! {
+        #[inline]
         pub(crate) fn new() -> Self {
             Self {
-                phase: AtomicU8::new(Phase::Idle as u8),
+                state: AtomicU8::new(Phase::Idle as u8),
+                memo: UnsafeCell::new(0),
+                settled: UnsafeCell::new(false),
                 round: UnsafeCell::new(0),
-                queue: AtomicPtr::new(std::ptr::null_mut()),
-                links: UnsafeCell::new(Links::new()),
-                waker: UnsafeCell::new(None),
-                address: UnsafeCell::new(Address::NOWHERE),
-                note: UnsafeCell::new(0),
+                waker: UnsafeCell::new(MaybeUninit::uninit()),
+                address: UnsafeCell::new(MaybeUninit::uninit()),
+                links: UnsafeCell::new(MaybeUninit::uninit()),
+                note: UnsafeCell::new(MaybeUninit::uninit()),
                 _pin: PhantomPinned,
             }
         }
@@ -105,60 +123,83 @@ impl Waiter {
     pub(crate) fn phase(&self) -> Phase {
         // Acquire: pairs with the release in `set_phase`; after `Woken` or
         // `Counted` the notifier's accesses lie before the owner's.
-        Phase::from_u8(self.phase.load(Ordering::Acquire))
+        Phase::from_u8(self.state.load(Ordering::Acquire))
     }
 
     #[inline]
     pub(super) fn set_phase(&self, phase: Phase) {
         // Release: pairs with the acquire in `phase`.
-        self.phase.store(phase as u8, Ordering::Release);
+        self.state.store(phase as u8, Ordering::Release);
     }
 
-    /// Whether the waiter is in `queue`. For certain only under that queue's lock;
-    /// otherwise the answer may be old.
+    /// Under the lock of the queue of that level, which the waiter is about to be linked into.
     #[inline]
-    pub(crate) fn is_in(&self, queue: &WaiterQueue) -> bool {
-        // Relaxed: an address to compare. The lock orders what depends on it.
-        self.phase() == Phase::Queued && std::ptr::eq(self.queue.load(Ordering::Relaxed), queue)
+    pub(super) fn set_queued_at(&self, level: u8) {
+        // Release: as in `set_phase`.
+        self.state.store(queued_at(level), Ordering::Release);
     }
 
-    /// Under the lock of `queue`, which the waiter is about to be linked into.
-    pub(super) fn set_queue(&self, queue: &WaiterQueue) {
-        // Relaxed: as in `is_in`.
-        self.queue
-            .store(std::ptr::from_ref(queue).cast_mut(), Ordering::Relaxed);
+    /// Whether the waiter is in its queue of that level (LEVEL). For certain only under that
+    /// queue's lock; otherwise the answer may be old.
+    #[inline]
+    pub(crate) fn is_queued_at(&self, level: u8) -> bool {
+        // Acquire: as in `phase`, for who finds that it is not.
+        self.state.load(Ordering::Acquire) == queued_at(level)
+    }
+
+    /// Whether it has never been queued, nor its owner written anything down.
+    #[inline]
+    pub(crate) fn is_new(&self) -> bool {
+        self.phase() == Phase::Idle && self.memo() == 0
+    }
+
+    /// What the owner has written down for itself: 0 at first.
+    #[inline]
+    pub(crate) fn memo(&self) -> u8 {
+        // SAFETY: only the owner asks for it, and only with a `Pin<&mut>` does it write it.
+        self.memo.with(|memo| unsafe { *memo })
+    }
+
+    #[inline]
+    pub(crate) fn set_memo(self: Pin<&mut Self>, memo: u8) {
+        // SAFETY: as in `memo`.
+        self.memo.with_mut(|own| unsafe { *own = memo });
     }
 
     /// What was noted when the waiter was queued or since.
     ///
     /// # Safety
     ///
-    /// PHASE: the caller is the one who may touch the note.
+    /// PHASE: the caller is the one who may touch the note, and the waiter has been queued.
+    #[inline]
     pub(super) unsafe fn note(&self) -> usize {
         // SAFETY: the caller's promise.
-        self.note.with(|n| unsafe { *n })
+        self.note.with(|n| unsafe { (*n).assume_init() })
     }
 
     /// # Safety
     ///
-    /// As for `note`.
+    /// PHASE: the caller is the one who may touch the note.
+    #[inline]
     pub(super) unsafe fn set_note(&self, note: usize) {
         // SAFETY: the caller's promise.
-        self.note.with_mut(|n| unsafe { *n = note });
+        self.note.with_mut(|n| unsafe { (*n).write(note) });
     }
 
     /// # Safety
     ///
-    /// As for `note`.
-    pub(super) unsafe fn round(&self) -> u32 {
+    /// As for `set_note`.
+    #[inline]
+    pub(super) unsafe fn round(&self) -> u16 {
         // SAFETY: the caller's promise.
         self.round.with(|r| unsafe { *r })
     }
 
     /// # Safety
     ///
-    /// As for `note`.
-    pub(super) unsafe fn set_round(&self, round: u32) {
+    /// As for `set_note`.
+    #[inline]
+    pub(super) unsafe fn set_round(&self, round: u16) {
         // SAFETY: the caller's promise.
         self.round.with_mut(|r| unsafe { *r = round });
     }
@@ -167,19 +208,66 @@ impl Waiter {
         NonNull::from(self.into_ref().get_ref())
     }
 
+    /// The address.
+    ///
+    /// # Safety
+    ///
+    /// ADDRESS: the caller may read it, and it is not written to as long as the reference is
+    /// used. SETTLED: the waiter is not new.
+    #[inline]
+    pub(super) unsafe fn address(&self) -> &Address {
+        // SAFETY: the caller's promise.
+        self.address
+            .with(|address| unsafe { (*address).assume_init_ref() })
+    }
+
+    /// The waker.
+    ///
+    /// # Safety
+    ///
+    /// PHASE: the caller is the one who may touch it. SETTLED: the waiter is not new.
+    #[inline]
+    pub(super) unsafe fn with_waker<R>(&self, f: impl FnOnce(&mut Option<Waker>) -> R) -> R {
+        // SAFETY: the caller's promise.
+        self.waker
+            .with_mut(|waker| f(unsafe { (*waker).assume_init_mut() }))
+    }
+
+    /// Changes who is to be woken, and returns who was.
+    ///
+    /// # Safety
+    ///
+    /// PHASE and ADDRESS: the caller is the owner, and the one who may touch the waker. SETTLED:
+    /// the waiter is not new.
+    pub(super) unsafe fn replace(&self, place: Place) -> Place {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Place {
+                waker: self.with_waker(|waker| std::mem::replace(waker, place.waker)),
+                address: self.address.with_mut(|address| {
+                    std::mem::replace((*address).assume_init_mut(), place.address)
+                }),
+            }
+        }
+    }
+
     /// Says who is to be woken, before the waiter is queued: outside of locks,
     /// since it drops what was said before.
+    #[inline]
     pub(crate) fn settle(self: Pin<&mut Self>, place: Place) {
         assert_eq!(self.phase(), Phase::Idle, "a waiter is queued twice");
-        // SAFETY: PHASE and ADDRESS: idle, and we are the owner.
-        let _old = unsafe {
-            (
-                self.waker
-                    .with_mut(|waker| std::mem::replace(&mut *waker, place.waker)),
+        // SAFETY: PHASE, ADDRESS and SETTLED: idle, and we are the owner; written here if not
+        // before.
+        unsafe {
+            if self.settled.with(|settled| *settled) {
+                drop(self.replace(place));
+            } else {
+                self.waker.with_mut(|waker| (*waker).write(place.waker));
                 self.address
-                    .with_mut(|address| std::mem::replace(&mut *address, place.address)),
-            )
-        };
+                    .with_mut(|address| (*address).write(place.address));
+                self.settled.with_mut(|settled| *settled = true);
+            }
+        }
     }
 
     /// If the waiter has been woken, makes it idle again and returns what the
@@ -214,10 +302,10 @@ impl Waiter {
 
     #[cold]
     fn collect_from_home(self: Pin<&mut Self>, polled: bool) {
-        let home = self
-            .address
-            // SAFETY: ADDRESS: we are its only writer.
-            .with(|address| unsafe { (*address).home.as_deref().map(NonNull::from) })
+        // SAFETY: ADDRESS: we are its only writer. SETTLED: it has been queued.
+        let home = unsafe { self.address() }
+            .home()
+            .map(NonNull::from)
             .expect("only a waiter with a home is posted or counted");
         // SAFETY: ADDRESS: our share in the home stays in the address until we write to it.
         let home = unsafe { home.as_ref() };
@@ -225,14 +313,35 @@ impl Waiter {
     }
 }
 
+fn queued_at(level: u8) -> u8 {
+    Phase::Queued as u8 | level * LEVEL
+}
+
 impl Drop for Waiter {
+    #[inline]
     fn drop(&mut self) {
+        // SAFETY: it is ours.
+        if self.settled.with(|settled| unsafe { *settled }) {
+            self.drop_settled();
+        }
+    }
+}
+
+impl Waiter {
+    #[inline(never)]
+    fn drop_settled(&mut self) {
         match self.phase() {
             Phase::Idle | Phase::Woken => {}
             // MEMBER: memory that a list points to must not be freed, and a home
             // counts on being told. Each future takes its waiter back first; should
             // one forget to, stop here rather than corrupt the list.
             Phase::Queued | Phase::Posted | Phase::Counted => std::process::abort(),
+        }
+        // SAFETY: SETTLED: both were written, and this is the end of them.
+        unsafe {
+            self.waker.with_mut(|waker| (*waker).assume_init_drop());
+            self.address
+                .with_mut(|address| (*address).assume_init_drop());
         }
     }
 }
