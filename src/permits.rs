@@ -257,7 +257,7 @@ impl fmt::Debug for Permits {
 }
 
 /// What a request that is over writes down.
-const DONE: u8 = 1;
+const DONE: u32 = 1;
 
 pin_project_lite::pin_project! {
     /// A request for permits, on its way from asking to having.
@@ -325,7 +325,7 @@ impl Request {
 
 /// The next step of a request that does not get its permits at once.
 #[inline(never)]
-fn proceed(permits: &Permits, mut waiter: Pin<&mut Waiter>, n: usize, waker: &Waker) -> bool {
+fn proceed(permits: &Permits, waiter: Pin<&mut Waiter>, n: usize, waker: &Waker) -> bool {
     if waiter.phase() != Phase::Idle {
         return permits.queue.poll(waiter, waker).is_ready();
     }

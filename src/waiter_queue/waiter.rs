@@ -73,22 +73,24 @@ const PHASE: u8 = LEVEL - 1;
 
 /// A place in a queue, held by a future.
 ///
-/// Of a new one only the first few bytes are written, the rest when it is settled: many a future
-/// gets at once what it was made to wait for.
+/// Of a new one only the last word is written, the rest when it is settled: many a future gets at
+/// once what it was made to wait for. The order of the fields makes that one store, which is still
+/// one when the future is moved to where it is polled.
+#[repr(C)]
 pub(crate) struct Waiter {
-    /// The phase, and the level of the queue that it is or was in.
-    state: AtomicU8,
-    /// Its owner's own; see `memo`.
-    memo: UnsafeCell<u8>,
-    /// Whether waker and address have been written (SETTLED). Its owner's.
-    settled: UnsafeCell<bool>,
-    /// The round of `wake_all` in which it came; see `Locked::new_round`.
-    round: UnsafeCell<u16>,
     waker: UnsafeCell<MaybeUninit<Option<Waker>>>,
     address: UnsafeCell<MaybeUninit<Address>>,
     pub(super) links: UnsafeCell<MaybeUninit<Links>>,
     /// What the primitive notes about this waiter.
     note: UnsafeCell<MaybeUninit<usize>>,
+    /// Its owner's own; see `memo`.
+    memo: UnsafeCell<u32>,
+    /// The round of `wake_all` in which it came; see `Locked::new_round`.
+    round: UnsafeCell<u16>,
+    /// The phase, and the level of the queue that it is or was in.
+    state: AtomicU8,
+    /// Whether waker and address have been written (SETTLED). Its owner's.
+    settled: UnsafeCell<bool>,
     _pin: PhantomPinned,
 }
 
@@ -104,14 +106,14 @@ impl Waiter {
         #[inline]
         pub(crate) fn new() -> Self {
             Self {
-                state: AtomicU8::new(Phase::Idle as u8),
-                memo: UnsafeCell::new(0),
-                settled: UnsafeCell::new(false),
-                round: UnsafeCell::new(0),
                 waker: UnsafeCell::new(MaybeUninit::uninit()),
                 address: UnsafeCell::new(MaybeUninit::uninit()),
                 links: UnsafeCell::new(MaybeUninit::uninit()),
                 note: UnsafeCell::new(MaybeUninit::uninit()),
+                memo: UnsafeCell::new(0),
+                round: UnsafeCell::new(0),
+                state: AtomicU8::new(Phase::Idle as u8),
+                settled: UnsafeCell::new(false),
                 _pin: PhantomPinned,
             }
         }
@@ -155,13 +157,13 @@ impl Waiter {
 
     /// What the owner has written down for itself: 0 at first.
     #[inline]
-    pub(crate) fn memo(&self) -> u8 {
+    pub(crate) fn memo(&self) -> u32 {
         // SAFETY: only the owner asks for it, and only with a `Pin<&mut>` does it write it.
         self.memo.with(|memo| unsafe { *memo })
     }
 
     #[inline]
-    pub(crate) fn set_memo(self: Pin<&mut Self>, memo: u8) {
+    pub(crate) fn set_memo(self: Pin<&mut Self>, memo: u32) {
         // SAFETY: as in `memo`.
         self.memo.with_mut(|own| unsafe { *own = memo });
     }
