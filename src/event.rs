@@ -17,6 +17,9 @@ const SET: usize = 1;
 /// queued.
 const WAITING: usize = 2;
 
+/// What a wait that is over writes down.
+const DONE: u32 = 1;
+
 /// A flag that stays up once it is set, and lets through all who wait for it.
 ///
 /// While it is set nobody waits. [`reset`](Self::reset) makes it block again; who waited
@@ -152,7 +155,6 @@ impl Event {
     pub fn wait(&self) -> EventWait<'_> {
         EventWait {
             event: self,
-            done: false,
             waiter: Waiter::new(),
         }
     }
@@ -220,7 +222,6 @@ pin_project_lite::pin_project! {
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct EventWait<'a> {
         event: &'a Event,
-        done: bool,
         #[pin]
         waiter: Waiter,
     }
@@ -249,13 +250,18 @@ impl Future for EventWait<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        assert!(!*this.done, "a future was polled after it was ready");
+        assert!(
+            this.waiter.memo() != DONE,
+            "a future was polled after it was ready"
+        );
         let event = *this.event;
         let over = if this.waiter.phase() == Phase::Idle {
             event.is_set()
-                || !event
-                    .queue
-                    .add_waiter_if(this.waiter, Place::of(cx.waker()), 0, || {
+                || !event.queue.add_waiter_if(
+                    this.waiter.as_mut(),
+                    Place::of(cx.waker()),
+                    0,
+                    || {
                         // Acquire: pairs with the release in `set`.
                         event
                             .state
@@ -263,15 +269,20 @@ impl Future for EventWait<'_> {
                                 (state & SET == 0).then_some(state | WAITING)
                             })
                             .is_ok()
-                    })
+                    },
+                )
         } else {
             event
                 .queue
                 .poll(this.waiter.as_mut(), cx.waker())
                 .is_ready()
         };
-        *this.done = over;
-        if over { Poll::Ready(()) } else { Poll::Pending }
+        if over {
+            this.waiter.set_memo(DONE);
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -279,7 +290,7 @@ impl fmt::Debug for EventWait<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventWait")
             .field("queued", &(self.waiter.phase() == Phase::Queued))
-            .field("done", &self.done)
+            .field("done", &(self.waiter.memo() == DONE))
             .finish_non_exhaustive()
     }
 }

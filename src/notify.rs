@@ -10,13 +10,14 @@ use std::{
 
 use crate::{
     sys::sync::{AtomicUsize, Ordering, const_fn},
-    waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue, block_on},
+    waiter_queue::{Phase, Place, Waiter, WaiterQueue, block_on},
 };
 
 /// A notification is stored, for the next who asks.
 const STORED: usize = 1;
 /// The queue may hold somebody. Changes only under the queue's lock; set while somebody is
-/// queued. Never together with `STORED`, since nothing is stored while somebody may wait.
+/// queued, and until a notifier finds that nobody is. Never together with `STORED`, since
+/// nothing is stored while somebody may wait.
 const WAITING: usize = 2;
 /// The rest of the state counts the calls of `notify_waiters`.
 const CALL: usize = 4;
@@ -220,9 +221,7 @@ impl Notify {
         } else {
             queue.note_first(note) && queue.wake_first()
         };
-        if woken {
-            self.vacate(&queue);
-        } else {
+        if !woken {
             // Gone meanwhile. Release: as above. Never declined.
             let _ = self
                 .state
@@ -258,15 +257,6 @@ impl Notify {
             self.queue.wake_all(ALL, || {
                 self.state.fetch_add(CALL, Ordering::Release);
             });
-            self.vacate(&self.queue.lock());
-        }
-    }
-
-    /// Under the lock, after waiters have left.
-    fn vacate(&self, queue: &Locked<'_>) {
-        if queue.is_empty() {
-            // Relaxed: tells that there is nothing.
-            self.state.fetch_and(!WAITING, Ordering::Relaxed);
         }
     }
 
@@ -300,142 +290,147 @@ impl fmt::Debug for Notify {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Made when so many calls of `notify_waiters` had been counted.
-    New(usize),
-    Waiting,
-    /// Notified in that way, and `enable` has told so.
-    Notified(usize),
-    Done,
-}
+/// How far a wait has got: what its waiter keeps for it.
+///
+/// | stage | waiter | dropping (`abandon`) |
+/// | --- | --- | --- |
+/// | `NEW` | idle; notes the calls counted before | does nothing |
+/// | `ENTERED` | queued, posted, woken, counted | leaves the queue; or passes the notification on |
+/// | `ENABLED` and how it was notified | idle | passes the notification on |
+/// | `OVER` | idle | does nothing |
+const NEW: u32 = 0;
+const ENTERED: u32 = 1;
+const OVER: u32 = 2;
+const ENABLED: u32 = 4;
 
 pin_project_lite::pin_project! {
-    /// One wait, from asking to being notified.
-    ///
-    /// | stage | waiter | dropping (`abandon`) |
-    /// | --- | --- | --- |
-    /// | `New` | idle | does nothing |
-    /// | `Waiting` | queued | leaves the queue |
-    /// | `Waiting` | posted, woken, counted | passes the notification on |
-    /// | `Notified` | idle | passes the notification on |
-    /// | `Done` | idle | does nothing |
+    /// A wait, without the notifier that it waits for.
     struct Wait {
-        stage: Stage,
         #[pin]
         waiter: Waiter,
     }
 }
 
 impl Wait {
+    #[inline]
     fn new(notify: &Notify) -> Self {
+        // Acquire: pairs with the release in `notify_waiters`. Who counts a call sees
+        // what was done before it: a look at the data that follows is not older.
+        let state = notify.state.load(Ordering::Acquire);
         Self {
-            // Acquire: pairs with the release in `notify_waiters`. Who counts a call sees
-            // what was done before it: a look at the data that follows is not older.
-            stage: Stage::New(calls(notify.state.load(Ordering::Acquire))),
-            waiter: Waiter::new(),
+            waiter: Waiter::with_note(calls(state)),
         }
     }
 
-    /// The next step, and whether the wait is over. Without a waker the wait only keeps its
-    /// place, and stays to be polled.
+    /// The next step. Returns whether it was notified; with a waker that ends the wait, without
+    /// one it is kept for the next step.
+    ///
+    /// # Panics
+    ///
+    /// When the wait is over.
     fn step(self: Pin<&mut Self>, notify: &Notify, waker: Option<&Waker>) -> bool {
-        let mut this = self.project();
-        let note = match *this.stage {
-            Stage::Done => panic!("a future was polled after it was ready"),
-            Stage::Notified(note) => Some(note),
-            Stage::New(calls) => {
-                let note = enter(notify, this.waiter.as_mut(), calls, waker);
-                *this.stage = Stage::Waiting;
+        let mut waiter = self.project().waiter;
+        let stage = waiter.memo();
+        let note = match (stage, waker) {
+            (OVER, _) => panic!("a future was polled after it was ready"),
+            (NEW, _) => {
+                let note = enter(notify, waiter.as_mut(), waker);
+                waiter.as_mut().set_memo(ENTERED);
                 note
             }
-            Stage::Waiting => match waker {
-                Some(waker) => match notify.queue.poll(this.waiter.as_mut(), waker) {
-                    Poll::Ready(note) => Some(note),
-                    Poll::Pending => None,
-                },
-                None => this.waiter.as_mut().take_wake(),
+            (ENTERED, Some(waker)) => match notify.queue.poll(waiter.as_mut(), waker) {
+                Poll::Ready(note) => Some(note),
+                Poll::Pending => None,
             },
+            (ENTERED, None) => waiter.as_mut().take_wake(),
+            (enabled, _) => Some((enabled - ENABLED) as usize),
         };
         if let Some(note) = note {
-            *this.stage = if waker.is_some() {
-                Stage::Done
+            waiter.set_memo(if waker.is_some() {
+                OVER
             } else {
-                Stage::Notified(note)
-            };
+                ENABLED + note as u32
+            });
         }
         note.is_some()
     }
 
+    /// Gives up, wherever the wait stands. To be called when its future is dropped.
+    #[inline]
     fn abandon(self: Pin<&mut Self>, notify: &Notify) {
-        let mut this = self.project();
-        let note = match *this.stage {
-            Stage::New(_) | Stage::Done => return,
-            Stage::Notified(note) => Some(note),
-            Stage::Waiting => {
-                {
-                    let mut queue = notify.queue.lock();
-                    if queue.remove(this.waiter.as_mut()).is_some() {
-                        notify.vacate(&queue);
-                        return;
-                    }
-                }
-                this.waiter.give_up_wake()
-            }
-        };
-        if let Some(note @ (FIRST | LAST)) = note {
-            notify.notify(note);
+        let waiter = self.project().waiter;
+        if !matches!(waiter.memo(), NEW | OVER) {
+            abandon(notify, waiter);
         }
     }
 
     fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("queued", &(self.waiter.phase() == Phase::Queued))
-            .field("done", &(self.stage == Stage::Done))
+            .field("done", &(self.waiter.memo() == OVER))
             .finish_non_exhaustive()
     }
 }
 
-/// The calls of `notify_waiters` that a state counts.
+#[inline(never)]
+fn abandon(notify: &Notify, mut waiter: Pin<&mut Waiter>) {
+    let note = match waiter.memo() {
+        ENTERED => {
+            if notify.queue.lock().remove(waiter.as_mut()).is_some() {
+                return;
+            }
+            waiter.give_up_wake()
+        }
+        enabled => Some((enabled - ENABLED) as usize),
+    };
+    if let Some(note @ (FIRST | LAST)) = note {
+        notify.notify(note);
+    }
+}
+
 fn calls(state: usize) -> usize {
     state / CALL
 }
 
-/// Takes a stored notification or queues the waiter. Returns the note of a wait that is
-/// over at once.
-fn enter(
-    notify: &Notify,
-    mut waiter: Pin<&mut Waiter>,
-    since: usize,
-    waker: Option<&Waker>,
-) -> Option<usize> {
-    // Acquire: pairs with the release of whoever notified.
-    let take = |wait: usize| {
-        notify
-            .state
-            .fetch_update(Ordering::Acquire, Ordering::Acquire, |state| {
-                if calls(state) != since {
-                    None
-                } else if state & STORED != 0 {
-                    Some(state & !STORED)
-                } else {
-                    Some(state | wait)
-                }
-            })
+/// Takes what is stored, or finds that all were notified since the wait was made; else queues it,
+/// without a waker if there is none yet. Returns how it was notified.
+fn enter(notify: &Notify, mut waiter: Pin<&mut Waiter>, waker: Option<&Waker>) -> Option<usize> {
+    let since = waiter.first_note();
+    let notified = |wait: usize| {
+        // Acquire: pairs with the release of whoever notified.
+        let mut state = notify.state.load(Ordering::Acquire);
+        loop {
+            if Some(calls(state)) != since {
+                return Some(ALL);
+            }
+            let next = if state & STORED != 0 {
+                state & !STORED
+            } else {
+                state | wait
+            };
+            if next == state {
+                return None;
+            }
+            // Acquire: as above.
+            match notify.state.compare_exchange_weak(
+                state,
+                next,
+                Ordering::Acquire,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return (state & STORED != 0).then_some(FIRST),
+                Err(now) => state = now,
+            }
+        }
     };
-    let over = |taken: Result<usize, usize>| match taken {
-        Err(_) => Some(ALL),
-        Ok(state) if state & STORED != 0 => Some(FIRST),
-        Ok(_) => None,
-    };
-    if let Some(note) = over(take(0)) {
+    if let Some(note) = notified(0) {
         return Some(note);
     }
     waiter
         .as_mut()
         .settle(waker.map_or_else(Place::nowhere, Place::of));
     let mut queue = notify.queue.lock();
-    let note = over(take(WAITING));
+    let note = notified(WAITING);
     if note.is_none() {
         queue.push_back(waiter, 0);
     }

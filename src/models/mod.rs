@@ -22,6 +22,7 @@ mod permits;
 mod queue;
 mod rows;
 mod rwlock;
+mod shares;
 
 use std::{
     future::{Future, poll_fn},

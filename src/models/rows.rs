@@ -22,6 +22,10 @@ pub(super) enum Row {
     HomeIsRung,
     HomeCloses,
     WakesInVain,
+    // shares.rs
+    ShareGoesElsewhere,
+    ShareIsLast,
+    SharesSettle,
     // permits.rs
     PermitsTaken,
     PermitsGiven,
@@ -74,7 +78,6 @@ pub(super) enum Row {
     TakesStored,
     NotifyWaits,
     CountsCall,
-    NotifyVacates,
     // event.rs
     Sets,
     SetsForWaiters,
@@ -91,6 +94,7 @@ impl Row {
         // Below the level.
         let phases = |from, to| among("AtomicU8", "waiter.rs") && (b & 7, a & 7) == (from, to);
         let home = |from, to| step.word == "Status" && (b, a) == (from, to);
+        let shares = |is| among("AtomicUsize", "shares.rs") && is;
         let permits = |is| among("AtomicUsize", "permits.rs") && is;
         let mutex = |is| among("AtomicUsize", "mutex/raw.rs") && is;
         let rwlock = |is| among("AtomicUsize", "rwlock/raw.rs") && is;
@@ -120,6 +124,10 @@ impl Row {
             Self::HomeIsRung => home(status::ASLEEP, status::AWAKE),
             Self::HomeCloses => home(status::AWAKE, status::CLOSED),
             Self::WakesInVain => home(status::CLOSED, status::IN_VAIN),
+
+            Self::ShareGoesElsewhere => shares(b > 1 && a == b - 1),
+            Self::ShareIsLast => shares(b == 1 && a == 0),
+            Self::SharesSettle => shares(b > a + 1),
 
             Self::PermitsTaken => permits(!queued(b) && !queued(a) && a < b),
             Self::PermitsGiven => permits(!queued(b) && !queued(a) && a > b),
@@ -174,7 +182,6 @@ impl Row {
             Self::TakesStored => notify(b & 1 != 0 && a == b & !1),
             Self::NotifyWaits => notify(b & 2 == 0 && a == b | 2),
             Self::CountsCall => notify(a == b + 4),
-            Self::NotifyVacates => notify(b & 2 != 0 && a == b & !2),
 
             Self::Sets => event(b == 0 && a == 1),
             Self::SetsForWaiters => event(b & 3 == 2 && a == 3),

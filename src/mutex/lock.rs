@@ -22,18 +22,20 @@ pin_project_lite::pin_project! {
     /// | new | idle | does nothing |
     /// | waiting | queued | leaves the queue |
     /// | heir | posted, woken, counted | declines: the next is woken, or gets the lock |
-    /// | done | idle | does nothing: the lock is the caller's |
+    /// | done | idle, `DONE` | does nothing: the lock is the caller's |
     pub(crate) struct LockRequest {
-        done: bool,
         #[pin]
         waiter: Waiter,
     }
 }
 
+/// What a request that is over writes down.
+const DONE: u32 = 1;
+
 impl LockRequest {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Self { done: false, waiter: Waiter::new() }
+            Self { waiter: Waiter::new() }
         }
     }
 
@@ -42,24 +44,41 @@ impl LockRequest {
     /// When polled after it was ready.
     #[inline]
     pub(crate) fn poll(self: Pin<&mut Self>, raw: &RawMutex, waker: &Waker) -> Poll<()> {
-        let this = self.project();
-        assert!(!*this.done, "a future was polled after it was ready");
-        let poll = raw.poll_lock(this.waiter, waker);
-        *this.done = poll.is_ready();
-        poll.map(drop)
+        let mut waiter = self.project().waiter;
+        let locked = waiter.is_new() && raw.try_lock() || proceed(raw, waiter.as_mut(), waker);
+        if locked {
+            waiter.set_memo(DONE);
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
+    #[inline]
     pub(crate) fn abandon(self: Pin<&mut Self>, raw: &RawMutex) {
-        raw.abandon(self.project().waiter);
+        let waiter = self.project().waiter;
+        if waiter.phase() != Phase::Idle {
+            raw.abandon(waiter);
+        }
     }
 
     /// How a future that consists of this request shows itself.
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("queued", &(self.waiter.phase() == Phase::Queued))
-            .field("done", &self.done)
+            .field("done", &(self.waiter.memo() == DONE))
             .finish_non_exhaustive()
     }
+}
+
+/// The next step of a request that does not get the lock at once.
+#[inline(never)]
+fn proceed(raw: &RawMutex, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
+    assert!(
+        waiter.memo() != DONE,
+        "a future was polled after it was ready"
+    );
+    raw.poll_lock(waiter, waker).is_ready()
 }
 
 pin_project_lite::pin_project! {
@@ -80,6 +99,7 @@ pin_project_lite::pin_project! {
 }
 
 impl<'a, T: ?Sized> Lock<'a, T> {
+    #[inline]
     pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
         Self {
             mutex,

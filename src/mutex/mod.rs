@@ -122,6 +122,7 @@ impl<T: ?Sized> Mutex<T> {
     /// assert_eq!(*count.lock().await, 2);
     /// # })
     /// ```
+    #[inline]
     pub fn lock(&self) -> Lock<'_, T> {
         Lock::new(self)
     }

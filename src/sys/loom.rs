@@ -7,7 +7,10 @@ use std::{
     mem::ManuallyDrop,
     ops::Deref,
     panic::Location,
-    sync::atomic::{AtomicUsize as Shadow, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize as Shadow, Ordering},
+    },
 };
 
 use ::loom::sync::atomic as checked;
@@ -73,7 +76,8 @@ macro_rules! atomic {
         #[derive(Debug)]
         pub(crate) struct $name {
             inner: checked::$name,
-            order: Order,
+            /// Shared: a store that others see may be the end of this.
+            order: Arc<Order>,
             /// What was stored last, for plain stores, which do not read.
             last: Shadow,
         }
@@ -83,7 +87,7 @@ macro_rules! atomic {
             pub(crate) fn new(value: $int) -> Self {
                 Self {
                     inner: checked::$name::new(value),
-                    order: Order::new(),
+                    order: Arc::new(Order::new()),
                     last: Shadow::new(value as usize),
                 }
             }
@@ -102,11 +106,12 @@ macro_rules! atomic {
 
             #[track_caller]
             pub(crate) fn store(&self, value: $int, order: Ordering) {
+                let branch = Arc::clone(&self.order);
                 self.inner.store(value, order);
                 self.note(self.last.load(Ordering::SeqCst) as $int, value);
                 // Who reads this may run before our next step, even if that is one
                 // where loom would not switch, such as unlocking.
-                self.order.branch();
+                branch.branch();
             }
 
             #[track_caller]

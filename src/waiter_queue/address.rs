@@ -2,10 +2,7 @@
 
 use std::{ptr::NonNull, task::Waker};
 
-use super::{
-    home::Home,
-    runtime,
-};
+use super::{home::Home, runtime};
 use crate::sys::sync::Arc;
 
 /// What is known about a waker, and so how it may be called from elsewhere.
@@ -182,4 +179,3 @@ impl Home {
         drop(unsafe { Arc::from_raw(home.as_ptr()) });
     }
 }
-

@@ -178,9 +178,8 @@ impl Batch {
     fn keep(&mut self, home: Arc<Home>, ring: bool) {
         let kept = self.kept as usize;
         // SAFETY: the first `kept` were written.
-        let is_known = |known: &MaybeUninit<Arc<Home>>| unsafe {
-            Arc::ptr_eq(known.assume_init_ref(), &home)
-        };
+        let is_known =
+            |known: &MaybeUninit<Arc<Home>>| unsafe { Arc::ptr_eq(known.assume_init_ref(), &home) };
         let at = self.homes[..kept].iter().position(is_known);
         self.rings |= u8::from(ring) << at.unwrap_or(kept);
         if at.is_none() {

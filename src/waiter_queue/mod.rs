@@ -34,6 +34,9 @@ pub use self::runtime::force_generic_doorbell;
 #[cfg_attr(shuttle, allow(unused_imports))]
 pub(crate) use self::runtime::{Kind, Runtime, status};
 pub use self::runtime::{backend, try_backend};
+#[cfg(all(test, loom))]
+#[cfg_attr(shuttle, allow(unused_imports))]
+pub(crate) use self::shares::Shares;
 pub(crate) use self::{
     address::Place,
     blocking::block_on,

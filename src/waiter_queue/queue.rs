@@ -37,7 +37,6 @@ impl WaiterQueue {
         }
     }
 
-
     /// Locks the queue. Wake-ups handed out meanwhile are delivered when it is
     /// unlocked again.
     #[inline]
@@ -111,8 +110,7 @@ impl WaiterQueue {
         let is_here = unsafe { waiter.address() }.is_current();
         // SAFETY: PHASE: queued here, and the caller holds the lock.
         let is_current = || unsafe {
-            is_here
-                && waiter.with_waker(|w| w.as_ref().is_some_and(|w| w.will_wake(waker)))
+            is_here && waiter.with_waker(|w| w.as_ref().is_some_and(|w| w.will_wake(waker)))
         };
         let list = self.list.lock();
         if !waiter.is_queued_at(list.level) {

@@ -24,7 +24,7 @@ struct Here {
     settled: bool,
 }
 
-pub(super) struct Shares {
+pub(crate) struct Shares {
     /// Touched by the home's own thread alone.
     here: UnsafeCell<Here>,
     rest: AtomicUsize,
@@ -36,7 +36,7 @@ unsafe impl Send for Shares {}
 unsafe impl Sync for Shares {}
 
 impl Shares {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             here: UnsafeCell::new(Here {
                 count: 0,
@@ -50,7 +50,7 @@ impl Shares {
     ///
     /// HERE: on the home's own thread, while its runtime has not ended.
     #[inline]
-    pub(super) unsafe fn add(&self) {
+    pub(crate) unsafe fn add(&self) {
         // SAFETY: the caller's promise.
         self.here.with_mut(|here| unsafe { (*here).count += 1 });
     }
@@ -61,7 +61,7 @@ impl Shares {
     ///
     /// HERE: on the home's own thread.
     #[inline]
-    pub(super) unsafe fn remove_here(&self) -> bool {
+    pub(crate) unsafe fn remove_here(&self) -> bool {
         // SAFETY: the caller's promise.
         let settled = self.here.with_mut(|here| unsafe {
             if !(*here).settled {
@@ -74,7 +74,7 @@ impl Shares {
 
     /// Whether it was the last.
     #[inline]
-    pub(super) fn remove_elsewhere(&self) -> bool {
+    pub(crate) fn remove_elsewhere(&self) -> bool {
         // Release and acquire: pairs with itself and with `settle`. The last one lets go of the
         // home after all have done with it.
         self.rest.fetch_sub(1, Ordering::AcqRel) == 1
@@ -85,7 +85,7 @@ impl Shares {
     /// # Safety
     ///
     /// HERE: on the home's own thread, once.
-    pub(super) unsafe fn settle(&self) -> bool {
+    pub(crate) unsafe fn settle(&self) -> bool {
         // SAFETY: the caller's promise.
         let count = self.here.with_mut(|here| unsafe {
             (*here).settled = true;

@@ -71,6 +71,11 @@ impl Phase {
 const LEVEL: u8 = 8;
 const PHASE: u8 = LEVEL - 1;
 
+/// Of a waiter: waker and address have been written.
+const SETTLED: u8 = 1;
+/// The note has been, by who made it.
+const NOTED: u8 = 2;
+
 /// A place in a queue, held by a future.
 ///
 /// Of a new one only the last word is written, the rest when it is settled: many a future gets at
@@ -89,8 +94,8 @@ pub(crate) struct Waiter {
     round: UnsafeCell<u16>,
     /// The phase, and the level of the queue that it is or was in.
     state: AtomicU8,
-    /// Whether waker and address have been written (SETTLED). Its owner's.
-    settled: UnsafeCell<bool>,
+    /// What has been written: `SETTLED`, `NOTED`. Its owner's.
+    written: UnsafeCell<u8>,
     _pin: PhantomPinned,
 }
 
@@ -113,10 +118,29 @@ impl Waiter {
                 memo: UnsafeCell::new(0),
                 round: UnsafeCell::new(0),
                 state: AtomicU8::new(Phase::Idle as u8),
-                settled: UnsafeCell::new(false),
+                written: UnsafeCell::new(0),
                 _pin: PhantomPinned,
             }
         }
+    }
+
+    const_fn! {
+        /// A new waiter that keeps a number for its owner until it is queued.
+        #[inline]
+        pub(crate) fn with_note(note: usize) -> Self {
+            let mut waiter = Self::new();
+            waiter.note = UnsafeCell::new(MaybeUninit::new(note));
+            waiter.written = UnsafeCell::new(NOTED);
+            waiter
+        }
+    }
+
+    /// The number that it was made with, as long as it has not been queued.
+    #[inline]
+    pub(crate) fn first_note(&self) -> Option<usize> {
+        // SAFETY: PHASE: idle, and only the owner asks. Written, as it says.
+        let is_noted = self.written.with(|written| unsafe { *written }) & NOTED != 0;
+        (is_noted && self.phase() == Phase::Idle).then(|| unsafe { self.note() })
     }
 
     /// Where the waiter stands. To its owner `Idle`, `Woken` and `Counted` are
@@ -261,13 +285,13 @@ impl Waiter {
         // SAFETY: PHASE, ADDRESS and SETTLED: idle, and we are the owner; written here if not
         // before.
         unsafe {
-            if self.settled.with(|settled| *settled) {
+            if self.written.with(|written| *written) & SETTLED != 0 {
                 drop(self.replace(place));
             } else {
                 self.waker.with_mut(|waker| (*waker).write(place.waker));
                 self.address
                     .with_mut(|address| (*address).write(place.address));
-                self.settled.with_mut(|settled| *settled = true);
+                self.written.with_mut(|written| *written |= SETTLED);
             }
         }
     }
@@ -323,7 +347,7 @@ impl Drop for Waiter {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: it is ours.
-        if self.settled.with(|settled| unsafe { *settled }) {
+        if self.written.with(|written| unsafe { *written }) & SETTLED != 0 {
             self.drop_settled();
         }
     }
