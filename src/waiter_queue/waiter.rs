@@ -138,9 +138,12 @@ impl Waiter {
     /// The number that it was made with, as long as it has not been queued.
     #[inline]
     pub(crate) fn first_note(&self) -> Option<usize> {
-        // SAFETY: PHASE: idle, and only the owner asks. Written, as it says.
-        let is_noted = self.written.with(|written| unsafe { *written }) & NOTED != 0;
-        (is_noted && self.phase() == Phase::Idle).then(|| unsafe { self.note() })
+        // SAFETY: only the owner asks, as for the note, if the waiter is idle (PHASE); that is
+        // written, as `NOTED` says.
+        unsafe {
+            let is_noted = self.written.with(|written| *written) & NOTED != 0;
+            (is_noted && self.phase() == Phase::Idle).then(|| self.note())
+        }
     }
 
     /// Where the waiter stands. To its owner `Idle`, `Woken` and `Counted` are
@@ -340,7 +343,7 @@ impl Waiter {
 }
 
 fn queued_at(level: u8) -> u8 {
-    Phase::Queued as u8 | level * LEVEL
+    Phase::Queued as u8 | (level * LEVEL)
 }
 
 impl Drop for Waiter {
