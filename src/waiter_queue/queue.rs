@@ -77,17 +77,7 @@ impl WaiterQueue {
     pub(crate) fn wake_all(&self, note: usize, begin: impl FnOnce()) {
         let mut queue = self.lock();
         begin();
-        let round = queue.new_round();
-        if queue.len() > 1 {
-            queue.expect_many();
-        }
-        while queue.first_is_before(round) {
-            queue.make_room();
-            if queue.first_is_before(round) {
-                queue.note_first(note);
-                queue.wake_first();
-            }
-        }
+        queue.wake_all(note);
     }
 
     /// The next step of a waiter: its wake-up, or a note of where it is to go.
@@ -222,6 +212,21 @@ impl Locked<'_> {
     #[inline]
     pub(crate) fn wake_first(&mut self) -> bool {
         self.list.first().map(|waiter| self.wake(waiter)).is_some()
+    }
+
+    /// Wakes all that wait now, as [`WaiterQueue::wake_all`] does.
+    pub(crate) fn wake_all(&mut self, note: usize) {
+        let round = self.new_round();
+        if self.len() > 1 {
+            self.expect_many();
+        }
+        while self.first_is_before(round) {
+            self.make_room();
+            if self.first_is_before(round) {
+                self.note_first(note);
+                self.wake_first();
+            }
+        }
     }
 
     /// Wakes the last waiter, likewise, and leaves `note` to it.
