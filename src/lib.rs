@@ -6,6 +6,9 @@
 //! [`Condvar`]: Condvar
 //! [`Notify`]: Notify
 //! [`Event`]: Event
+//! [`Barrier`]: Barrier
+//! [`OnceCell`]: OnceCell
+//! [`Lazy`]: Lazy
 //! [`Backend`]: Backend
 //! [`backend`]: backend()
 //! [The example]: https://docs.rs/crate/compio-sync/latest/source/examples/tokio_hang.rs
@@ -17,6 +20,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod barrier;
 mod condvar;
 mod event;
 #[cfg(doctest)]
@@ -26,17 +30,20 @@ pub mod misuse;
 mod models;
 mod mutex;
 mod notify;
+mod once_cell;
 mod permits;
 mod rwlock;
 mod semaphore;
 pub(crate) mod sys;
 mod waiter_queue;
+pub use barrier::{Barrier, BarrierWait, BarrierWaitResult};
 pub use condvar::{Condvar, CondvarWait, CondvarWaitWhile};
 pub use event::{Event, EventWait};
 pub use mutex::{
     Lock, LockOwned, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard,
 };
 pub use notify::{Notified, Notify, OwnedNotified};
+pub use once_cell::{GetOrInit, GetOrTryInit, Lazy, OnceCell, OnceCellWait, SetError};
 pub use rwlock::{
     MappedRwLockReadGuard, MappedRwLockWriteGuard, OwnedMappedRwLockReadGuard,
     OwnedMappedRwLockWriteGuard, OwnedRwLockReadGuard, OwnedRwLockUpgradableReadGuard,

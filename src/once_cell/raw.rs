@@ -1,0 +1,243 @@
+//! Whose turn it is to fill a cell; without the value.
+//!
+//! # State
+//!
+//! | bit | meaning |
+//! | --- | --- |
+//! | `RUNNING` | somebody has the [`Turn`], or was given it and has not come yet |
+//! | `SET` | the value is there; the other bits mean nothing then |
+//! | `CANDIDATES` | somebody may wait for the turn |
+//! | `WAITERS` | somebody may wait for the value only |
+//!
+//! The last two each belong to a queue. They are set under its lock, while somebody is in it,
+//! and are taken down under it, except that who sets the cell overwrites them.
+//!
+//! # Steps
+//!
+//! | who | from | to |
+//! | --- | --- | --- |
+//! | candidate, or who sets | neither `RUNNING` nor `SET` | `RUNNING`: it has the turn |
+//! | candidate | `RUNNING` | under its queue's lock: `CANDIDATES`, last in the queue |
+//! | who waits | not `SET` | under its queue's lock: `WAITERS`, last in the queue |
+//! | turn ends in vain | `RUNNING`, no `CANDIDATES` | not `RUNNING` |
+//! | turn ends in vain | `CANDIDATES` | under the lock: the first is woken and has the turn; `RUNNING` stays |
+//! | turn ends in vain | `CANDIDATES`, the queue is empty | under the lock: neither |
+//! | turn ends with a value | `RUNNING` | `SET`; then all of both queues are woken |
+//! | candidate is dropped, given the turn | `RUNNING` | its turn ends in vain |
+//! | last of a queue leaves | `CANDIDATES` or `WAITERS` | under its lock: not that bit |
+//!
+//! So candidates wait only while somebody has the turn, who ends it by one of these steps: no
+//! candidate is forgotten. Two queues, since a turn that has failed is of interest to the next
+//! candidate alone, whoever stands before it for the value.
+
+use std::{
+    mem,
+    pin::Pin,
+    task::{Poll, Waker},
+};
+
+use crate::{
+    sys::sync::{AtomicUsize, Ordering, const_fn},
+    waiter_queue::{Phase, Place, Waiter, WaiterQueue},
+};
+
+const RUNNING: usize = 1;
+const SET: usize = 2;
+const CANDIDATES: usize = 4;
+const WAITERS: usize = 8;
+
+/// What a candidate is woken for: its note.
+const CELL_IS_SET: usize = 0;
+const HAS_THE_TURN: usize = 1;
+
+pub(super) struct RawOnce {
+    state: AtomicUsize,
+    candidates: WaiterQueue,
+    waiters: WaiterQueue,
+}
+
+/// The right to fill the cell: one at a time has it. Given up when it is dropped.
+#[must_use = "dropping a turn gives it up"]
+pub(super) struct Turn<'a>(&'a RawOnce);
+
+/// Why there is no turn to be had.
+#[derive(Debug)]
+pub(super) enum Taken {
+    Running,
+    Set,
+}
+
+impl RawOnce {
+    const_fn! {
+        pub(super) fn new(is_set: bool) -> Self {
+            Self {
+                state: AtomicUsize::new(if is_set { SET } else { 0 }),
+                candidates: WaiterQueue::new(),
+                waiters: WaiterQueue::new(),
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_set(&self) -> bool {
+        // Acquire: pairs with the release in `finish`, before which the value was written.
+        self.state.load(Ordering::Acquire) & SET != 0
+    }
+
+    /// Takes the turn, or does what `otherwise` says if somebody has it.
+    fn begin(&self, otherwise: usize) -> Result<Turn<'_>, Taken> {
+        // Acquire: pairs with the release in `Turn::drop`, of the turn before. Relaxed, if it is
+        // set: who reads the value asks `is_set`.
+        let before = self
+            .state
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| {
+                if state & SET != 0 {
+                    None
+                } else if state & RUNNING != 0 {
+                    Some(state | otherwise)
+                } else {
+                    Some(state | RUNNING)
+                }
+            });
+        match before {
+            Err(_) => Err(Taken::Set),
+            Ok(state) if state & RUNNING != 0 => Err(Taken::Running),
+            Ok(_) => Ok(Turn(self)),
+        }
+    }
+
+    /// Takes the turn if nobody has it.
+    pub(super) fn try_begin(&self) -> Result<Turn<'_>, Taken> {
+        self.begin(0)
+    }
+
+    /// The next step of a candidate: its turn, or none if the cell is set.
+    pub(super) fn poll_turn(
+        &self,
+        mut waiter: Pin<&mut Waiter>,
+        waker: &Waker,
+    ) -> Poll<Option<Turn<'_>>> {
+        if waiter.phase() != Phase::Idle {
+            return self
+                .candidates
+                .poll(waiter, waker)
+                .map(|note| (note == HAS_THE_TURN).then(|| Turn(self)));
+        }
+        match self.try_begin() {
+            Ok(turn) => return Poll::Ready(Some(turn)),
+            Err(Taken::Set) => return Poll::Ready(None),
+            Err(Taken::Running) => {}
+        }
+        waiter.as_mut().settle(Place::of(waker));
+        let mut queue = self.candidates.lock();
+        match self.begin(CANDIDATES) {
+            Ok(turn) => Poll::Ready(Some(turn)),
+            Err(Taken::Set) => Poll::Ready(None),
+            Err(Taken::Running) => {
+                queue.push_back(waiter, CELL_IS_SET);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// By a candidate that will not come, wherever it stands.
+    pub(super) fn abandon_turn(&self, mut waiter: Pin<&mut Waiter>) {
+        if !self.leave(&self.candidates, CANDIDATES, waiter.as_mut())
+            && waiter.give_up_wake() == Some(HAS_THE_TURN)
+        {
+            drop(Turn(self));
+        }
+    }
+
+    /// The next step of one that waits for the value.
+    pub(super) fn poll_set(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
+        if waiter.phase() != Phase::Idle {
+            return self.waiters.poll(waiter, waker).map(|_| ());
+        }
+        let waits = !self.is_set()
+            && self
+                .waiters
+                .add_waiter_if(waiter, Place::of(waker), CELL_IS_SET, || {
+                    // Relaxed: who reads the value asks `is_set`.
+                    self.state
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
+                            (state & SET == 0).then_some(state | WAITERS)
+                        })
+                        .is_ok()
+                });
+        if waits {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// By one that does not wait for the value any more.
+    pub(super) fn abandon_set(&self, mut waiter: Pin<&mut Waiter>) {
+        if !self.leave(&self.waiters, WAITERS, waiter.as_mut()) {
+            waiter.give_up_wake();
+        }
+    }
+
+    /// Takes a waiter out of its queue. Returns false if it is not there.
+    fn leave(&self, queue: &WaiterQueue, bit: usize, waiter: Pin<&mut Waiter>) -> bool {
+        let mut queue = queue.lock();
+        let left = queue.remove(waiter).is_some();
+        if left && queue.is_empty() {
+            // Relaxed: tells that there is nothing.
+            self.state.fetch_and(!bit, Ordering::Relaxed);
+        }
+        left
+    }
+
+    pub(super) fn waiter_count(&self) -> usize {
+        self.candidates.waiter_count() + self.waiters.waiter_count()
+    }
+}
+
+impl Turn<'_> {
+    /// Whether it is a turn at this cell.
+    pub(super) fn is_of(&self, raw: &RawOnce) -> bool {
+        std::ptr::eq(self.0, raw)
+    }
+
+    /// The value has been written: lets all know.
+    pub(super) fn finish(self) {
+        let raw = self.0;
+        mem::forget(self);
+        // Release: pairs with the acquire of whoever sees it set.
+        let before = raw.state.swap(SET, Ordering::Release);
+        // Who sets its bit after this does not, since it finds the cell set.
+        if before & CANDIDATES != 0 {
+            raw.candidates.wake_all(CELL_IS_SET, || ());
+        }
+        if before & WAITERS != 0 {
+            raw.waiters.wake_all(CELL_IS_SET, || ());
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let raw = self.0;
+        // Release: pairs with the acquire in `begin`.
+        let alone = raw
+            .state
+            .fetch_update(Ordering::Release, Ordering::Relaxed, |state| {
+                (state & CANDIDATES == 0).then_some(state & !RUNNING)
+            });
+        if alone.is_ok() {
+            return;
+        }
+        let mut queue = raw.candidates.lock();
+        let next = queue.note_first(HAS_THE_TURN) && queue.wake_first();
+        if !next {
+            // Gone meanwhile. Release: as above.
+            raw.state
+                .fetch_and(!(RUNNING | CANDIDATES), Ordering::Release);
+        } else if queue.is_empty() {
+            // Relaxed: tells that there is nothing; the turn goes by the wake-up.
+            raw.state.fetch_and(!CANDIDATES, Ordering::Relaxed);
+        }
+    }
+}
