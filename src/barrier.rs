@@ -236,7 +236,6 @@ impl fmt::Debug for Barrier {
 
 /// What a wait at a [`Barrier`] returns: whether it was the leader's.
 #[derive(Clone, Debug)]
-#[must_use = "exactly one of a generation is the leader"]
 pub struct BarrierWaitResult {
     is_leader: bool,
 }

@@ -13,11 +13,13 @@
     reason = "loom says whether sharing is sound"
 )]
 
+mod barrier;
 mod condvar;
 mod event;
 mod home;
 mod mutex;
 mod notify;
+mod once_cell;
 mod permits;
 mod queue;
 mod rows;

@@ -84,6 +84,20 @@ pub(super) enum Row {
     Resets,
     EventWaits,
     EventVacates,
+    // barrier.rs, of three parties
+    BarrierArrives,
+    BarrierCompletes,
+    BarrierLeaves,
+    // once_cell/raw.rs
+    TurnTaken,
+    TurnAwaited,
+    ValueAwaited,
+    TurnInVain,
+    CellSet,
+    CellSetForCandidates,
+    CellSetForWaiters,
+    CandidatesVacate,
+    WaitersVacate,
 }
 
 impl Row {
@@ -100,6 +114,8 @@ impl Row {
         let rwlock = |is| among("AtomicUsize", "rwlock/raw.rs") && is;
         let notify = |is| among("AtomicUsize", "notify.rs") && is;
         let event = |is| among("AtomicUsize", "event.rs") && is;
+        let barrier = |is| among("AtomicUsize", "barrier.rs") && is;
+        let once = |is| among("AtomicUsize", "once_cell/raw.rs") && is;
         // The bits of `permits`, and of `mutex/raw`.
         let queued = |state| state & 1 != 0;
         let (locked, has_heir) = (|s: usize| s & 1 != 0, |s: usize| s & 4 != 0);
@@ -188,6 +204,21 @@ impl Row {
             Self::Resets => event(b & 1 != 0 && a == b & !1),
             Self::EventWaits => event(b == 0 && a == 2),
             Self::EventVacates => event(b & 2 != 0 && a == b & !2),
+
+            Self::BarrierArrives => barrier((b, a) == (1, 2)),
+            Self::BarrierCompletes => barrier((b, a) == (2, 0)),
+            Self::BarrierLeaves => barrier(b > 0 && a == b - 1),
+
+            Self::TurnTaken => once(b & 3 == 0 && a == b | 1),
+            Self::TurnAwaited => once(b & 5 == 1 && a == b | 4),
+            Self::ValueAwaited => once(b & 10 == 0 && a == b | 8),
+            Self::TurnInVain => once(b & 7 == 1 && a == b & !1),
+            Self::CellSet => once(b == 1 && a == 2),
+            Self::CellSetForCandidates => once(b & 5 == 5 && a == 2),
+            Self::CellSetForWaiters => once(b & 9 == 9 && a == 2),
+            // By who leaves, or is given the turn.
+            Self::CandidatesVacate => once(b & 7 == 5 && a == b & !4),
+            Self::WaitersVacate => once(b & 8 != 0 && a == b & !8),
         }
     }
 }

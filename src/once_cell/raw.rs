@@ -21,7 +21,7 @@
 //! | who waits | not `SET` | under its queue's lock: `WAITERS`, last in the queue |
 //! | turn ends in vain | `RUNNING`, no `CANDIDATES` | not `RUNNING` |
 //! | turn ends in vain | `CANDIDATES` | under the lock: the first is woken and has the turn; `RUNNING` stays |
-//! | turn ends in vain | `CANDIDATES`, the queue is empty | under the lock: neither |
+//! | turn ends in vain | `CANDIDATES`, but they have gone | under the lock: not `RUNNING` |
 //! | turn ends with a value | `RUNNING` | `SET`; then all of both queues are woken |
 //! | candidate is dropped, given the turn | `RUNNING` | its turn ends in vain |
 //! | last of a queue leaves | `CANDIDATES` or `WAITERS` | under its lock: not that bit |
@@ -232,9 +232,8 @@ impl Drop for Turn<'_> {
         let mut queue = raw.candidates.lock();
         let next = queue.note_first(HAS_THE_TURN) && queue.wake_first();
         if !next {
-            // Gone meanwhile. Release: as above.
-            raw.state
-                .fetch_and(!(RUNNING | CANDIDATES), Ordering::Release);
+            // Gone meanwhile, and so is its bit. Release: as above.
+            raw.state.fetch_and(!RUNNING, Ordering::Release);
         } else if queue.is_empty() {
             // Relaxed: tells that there is nothing; the turn goes by the wake-up.
             raw.state.fetch_and(!CANDIDATES, Ordering::Relaxed);
