@@ -137,12 +137,13 @@ if [[ -n ${EXAMPLES_DIR:-} ]]; then
     bin=$(cd "$EXAMPLES_DIR" && pwd)
 else
     (cd "$repo" && cargo build --release --example bounded_tasks --example basic_semaphore \
-        --example condvar_signaling --example routing_table)
+        --example condvar_signaling --example routing_table \
+        --example game_of_life --example shared_config)
     bin=${CARGO_TARGET_DIR:-$repo/target}/release/examples
     bin=$(cd "$repo" && cd "$bin" && pwd)
 fi
 
-for example in basic_semaphore condvar_signaling routing_table; do
+for example in basic_semaphore condvar_signaling routing_table game_of_life shared_config; do
     if [[ -n ${EXAMPLES_DIR:-} && ! -x $bin/$example ]]; then
         skip "$example" "not in $EXAMPLES_DIR"
     elif command -v timeout >/dev/null; then

@@ -280,3 +280,79 @@ pub struct GuardGivenToAWait;
 ///     compio_sync::Semaphore::new(compio_sync::Semaphore::MAX_PERMITS + 1);
 /// ```
 pub struct TooManyPermits;
+
+/// A cell is shared only if its value may be sent and shared.
+///
+/// ```
+/// fn share<T: Sync>(_: &T) {}
+/// share(&compio_sync::OnceCell::from(1));
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: &T) {}
+/// share(&compio_sync::OnceCell::from(std::cell::Cell::new(1)));
+/// ```
+///
+/// Nor if it is only shared by its thread: setting the cell sends the value to another.
+///
+/// ```compile_fail,E0277
+/// fn share<T: Sync>(_: &T) {}
+/// let mutex = std::sync::Mutex::new(1);
+/// share(&compio_sync::OnceCell::from(mutex.lock().unwrap()));
+/// ```
+pub struct CellOfWhatIsNotSync;
+
+/// The value does not outlive its cell, nor stay when it is taken out.
+///
+/// ```
+/// let mut cell = compio_sync::OnceCell::from(1);
+/// let value = cell.take();
+/// assert_eq!(value, Some(1));
+/// ```
+///
+/// ```compile_fail,E0502
+/// let mut cell = compio_sync::OnceCell::from(1);
+/// let value = cell.get();
+/// drop(cell.take());
+/// assert_eq!(value, Some(&1));
+/// ```
+///
+/// ```compile_fail,E0502
+/// let mut cell = compio_sync::OnceCell::new();
+/// let init = cell.get_or_init(async || 1);
+/// drop(cell.take());
+/// drop(init);
+/// ```
+pub struct ValueTakenWhileItIsUsed;
+
+/// A cell is invariant: nobody puts short-lived data into it.
+///
+/// ```compile_fail
+/// fn shorten<'a, 'b>(
+///     cell: &'a compio_sync::OnceCell<&'static str>,
+/// ) -> &'a compio_sync::OnceCell<&'b str> {
+///     cell
+/// }
+/// ```
+///
+/// ```
+/// fn keep<'a>(
+///     cell: &'a compio_sync::OnceCell<&'static str>,
+/// ) -> &'a compio_sync::OnceCell<&'static str> {
+///     cell
+/// }
+/// ```
+pub struct CellIsInvariant;
+
+/// What could not be put in is not lost unseen: the result of `set` is to be looked at.
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// compio_sync::OnceCell::from(1).set(2);
+/// ```
+///
+/// ```
+/// #![deny(unused_must_use)]
+/// compio_sync::OnceCell::from(1).set(2).unwrap_err();
+/// ```
+pub struct ResultOfSetIsIgnored;

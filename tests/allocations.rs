@@ -13,7 +13,7 @@ use std::{
 
 use common::{Meeting, in_runtime, on_runtimes, settle, spawn, until, watchdog, yield_now};
 use compio_sync::{
-    Condvar, Event, Mutex, Notify, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore,
+    Barrier, Condvar, Event, Mutex, Notify, OnceCell, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore,
 };
 
 struct Counting;
@@ -188,10 +188,42 @@ fn everything(n: usize) {
     });
 }
 
+/// The same of what is set or passed once.
+fn everything_once(n: usize) {
+    let (barrier, cell) = (Barrier::new(n / 2 + 1), OnceCell::new());
+    let mut runs = Box::pin(cell.get_or_init(std::future::pending));
+    let mut met: Vec<_> = (0..n).map(|_| Box::pin(barrier.wait())).collect();
+    let mut set: Vec<_> = (0..n).map(|_| Box::pin(cell.wait())).collect();
+    let mut turns: Vec<_> = (0..n)
+        .map(|n| Box::pin(cell.get_or_init(move || std::future::ready(n))))
+        .collect();
+    let met_gone = met.split_off(n / 2);
+    without_allocating(|| {
+        assert!(!is_ready(&mut runs));
+        for _ in 0..2 {
+            assert!(!met.iter_mut().any(is_ready));
+            assert!(!set.iter_mut().any(is_ready));
+            assert!(!turns.iter_mut().any(is_ready));
+        }
+    });
+    let gone = (met_gone, set.split_off(n / 2), turns.split_off(n / 2));
+    without_allocating(|| drop(gone));
+    assert_eq!((barrier.waiter_count(), cell.waiter_count()), (n / 2, n));
+    let mut last = std::pin::pin!(barrier.wait());
+    without_allocating(|| {
+        drop(runs);
+        assert!(poll(last.as_mut()).is_ready());
+        assert!(met.iter_mut().all(is_ready));
+        assert!(turns.iter_mut().all(is_ready));
+        assert!(set.iter_mut().all(is_ready));
+    });
+}
+
 #[test]
 fn outside_of_runtimes_nothing_allocates() {
     let _dog = watchdog();
     everything(1000);
+    everything_once(1000);
 }
 
 #[test]
@@ -200,7 +232,9 @@ fn in_a_runtime_that_has_waited_before_nothing_allocates() {
     in_runtime(async || {
         settle().await;
         everything(1000);
+        everything_once(1000);
         spawn(async { everything(1000) }).await.unwrap();
+        spawn(async { everything_once(1000) }).await.unwrap();
     });
 }
 

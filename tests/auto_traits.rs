@@ -72,6 +72,9 @@ fn without_data() {
         ours::Condvar => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::Notify => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::Event => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::Barrier => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::BarrierWaitResult => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::SetError<Plain> => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::Backend => Send Sync Unpin UnwindSafe RefUnwindSafe;
     }
 }
@@ -84,6 +87,7 @@ fn futures_are_send_and_stay_where_they_are() {
         ours::Notified<'static> => Send Sync;
         ours::OwnedNotified => Send Sync;
         ours::EventWait<'static> => Send Sync;
+        ours::BarrierWait<'static> => Send Sync;
         ours::Lock<'static, Plain> => Send Sync;
         ours::Lock<'static, NotSync> => Send Sync;
         ours::Lock<'static, NotSend> => ;
@@ -192,6 +196,37 @@ fn guards_share_what_may_be_shared() {
     }
 }
 
+/// A function that makes a `T` and one that cannot be sent, and their future.
+type Makes<T> = fn() -> std::future::Ready<T>;
+type MakesHere<T> = (Makes<T>, PhantomData<NotSend>);
+type Made<T> = std::future::Ready<T>;
+
+#[test]
+fn cells_share_what_may_be_sent_and_shared() {
+    pin_traits! {
+        ours::OnceCell<Plain> => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::OnceCell<NotSync> => Send Unpin UnwindSafe;
+        ours::OnceCell<NotSend> => Unpin UnwindSafe RefUnwindSafe;
+        ours::OnceCell<std::sync::MutexGuard<'static, Plain>> => Unpin UnwindSafe RefUnwindSafe;
+        ours::OnceCell<std::marker::PhantomPinned> => Send Sync UnwindSafe RefUnwindSafe;
+        ours::Lazy<Plain> => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::Lazy<Plain, NotSync> => Send Unpin UnwindSafe;
+        ours::Lazy<Plain, NotSend> => Unpin UnwindSafe RefUnwindSafe;
+        ours::Lazy<NotSync> => Send Unpin UnwindSafe;
+        ours::Lazy<NotSend> => Unpin UnwindSafe RefUnwindSafe;
+        ours::OnceCellWait<'static, Plain> => Send Sync;
+        ours::OnceCellWait<'static, NotSync> => ;
+        ours::OnceCellWait<'static, NotSend> => ;
+        ours::GetOrInit<'static, Plain, Makes<Plain>, Made<Plain>> => Send Sync;
+        ours::GetOrInit<'static, Plain, MakesHere<Plain>, Made<Plain>> => ;
+        ours::GetOrInit<'static, Plain, Makes<Plain>, MakesHere<Plain>> => ;
+        ours::GetOrInit<'static, NotSync, Makes<NotSync>, Made<NotSync>> => ;
+        ours::GetOrTryInit<'static, Plain, Makes<Plain>, Made<Plain>> => Send Sync;
+        ours::GetOrTryInit<'static, Plain, MakesHere<Plain>, Made<Plain>> => ;
+        ours::GetOrTryInit<'static, NotSend, Makes<NotSend>, Made<NotSend>> => ;
+    }
+}
+
 /// Send and Sync of ours and of tokio's type of that name.
 macro_rules! as_tokio {
     ($($ours:ty, $tokios:ty;)*) => {$({
@@ -208,6 +243,11 @@ fn send_and_sync_are_as_tokios() {
         ours::SemaphorePermit<'static>, tokios::SemaphorePermit<'static>;
         ours::OwnedSemaphorePermit, tokios::OwnedSemaphorePermit;
         ours::Notify, tokios::Notify;
+        ours::Barrier, tokios::Barrier;
+        ours::BarrierWaitResult, tokios::BarrierWaitResult;
+        ours::OnceCell<Plain>, tokios::OnceCell<Plain>;
+        ours::OnceCell<NotSync>, tokios::OnceCell<NotSync>;
+        ours::OnceCell<NotSend>, tokios::OnceCell<NotSend>;
         ours::Notified<'static>, tokios::futures::Notified<'static>;
         ours::Mutex<Plain>, tokios::Mutex<Plain>;
         ours::Mutex<NotSync>, tokios::Mutex<NotSync>;

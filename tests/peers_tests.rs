@@ -12,7 +12,7 @@ use common::{
     Act, Hand, Meeting, Probe, in_runtime, on_each_road, on_runtimes, settle, spawn, watchdog,
     yield_now,
 };
-use compio_sync::{Condvar, Event, Mutex, Notify, RwLock, Semaphore};
+use compio_sync::{Barrier, Condvar, Event, Mutex, Notify, RwLock, Semaphore};
 
 /// compio 1044, 984: a thread that wakes more than 64 tasks of another runtime waits for that
 /// runtime; two that do so to each other wait for ever.
@@ -382,6 +382,25 @@ fn tokio_5403_notify_all_wakes_one_at_a_time_and_each_once() {
         drop(herd[n].expect_ready());
     }
     assert!(herd.iter().all(|hand| hand.wakes() == 1));
+}
+
+/// tokio 6494: a wait at a barrier that is dropped still counts, so the others are let through
+/// before all have come.
+#[test]
+fn tokio_6494_a_dropped_wait_at_a_barrier_does_not_count() {
+    let _dog = watchdog();
+    on_each_road(async |road| {
+        let barrier = Barrier::new(2);
+        for _ in 0..5 {
+            let goes = road.wait(barrier.wait());
+            road.send(|| drop(goes));
+        }
+        let mut first = road.wait(barrier.wait());
+        first.expect_pending();
+        assert_eq!(barrier.waiter_count(), 1);
+        assert!(road.send(|| Hand::new(barrier.wait()).expect_ready().is_leader()));
+        assert!(!first.expect_ready().is_leader());
+    });
 }
 
 /// omicron 9259, tokio 6450 (a "futurelock"): a task keeps a wait that was granted its permit

@@ -88,7 +88,7 @@ pub(super) enum Row {
     BarrierArrives,
     BarrierCompletes,
     BarrierLeaves,
-    // once_cell/raw.rs
+    // once_cell/turn.rs
     TurnTaken,
     TurnAwaited,
     ValueAwaited,
@@ -115,7 +115,7 @@ impl Row {
         let notify = |is| among("AtomicUsize", "notify.rs") && is;
         let event = |is| among("AtomicUsize", "event.rs") && is;
         let barrier = |is| among("AtomicUsize", "barrier.rs") && is;
-        let once = |is| among("AtomicUsize", "once_cell/raw.rs") && is;
+        let once = |is| among("AtomicUsize", "once_cell/turn.rs") && is;
         // The bits of `permits`, and of `mutex/raw`.
         let queued = |state| state & 1 != 0;
         let (locked, has_heir) = (|s: usize| s & 1 != 0, |s: usize| s & 4 != 0);

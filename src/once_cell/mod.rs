@@ -1,6 +1,6 @@
 //! A value that is made once, by whoever comes first, asynchronously.
 //!
-//! Invariant `TURN`: a cell's value is written by who has the [`Turn`](raw::Turn), of which
+//! Invariant `TURN`: a cell's value is written by who has the [`Turn`](turn::Turn), of which
 //! there is one at a time, before the cell is set; and nobody reads it before. Once it is set,
 //! there are no more turns, and the value is only read until `&mut` or the value of the cell
 //! shows that nobody else has it.
@@ -8,7 +8,7 @@
 mod error;
 mod init;
 mod lazy;
-mod raw;
+mod turn;
 mod wait;
 
 use std::{
@@ -19,7 +19,7 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
 };
 
-use self::raw::{RawOnce, Taken, Turn};
+use self::turn::{RawOnce, Taken, Turn};
 pub use self::{
     error::SetError,
     init::{GetOrInit, GetOrTryInit},

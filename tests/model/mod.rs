@@ -4,10 +4,12 @@
 //! tasks. After each operation the primitive must look as its model says, and the wakers
 //! that were called meanwhile must be those that the model names, in that order.
 
+mod barrier;
 mod condvar;
 mod event;
 mod mutex;
 mod notify;
+mod once_cell;
 mod rwlock;
 mod semaphore;
 mod wakers;
@@ -33,7 +35,7 @@ const SLOTS: usize = 6;
 const LENGTH: usize = 256;
 
 /// The tests that share `COMPIO_SYNC_FUZZ_OPS`.
-const TESTS: usize = 12;
+const TESTS: usize = 16;
 
 /// A primitive and its model.
 trait World {

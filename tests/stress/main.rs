@@ -6,4 +6,5 @@ mod common;
 mod cancellation;
 mod edge_cases;
 mod high_contention;
+mod once;
 mod random;
