@@ -115,7 +115,7 @@ impl<T, F> Lazy<T, F> {
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(compio_sync::Lazy::new(async || 1).into_inner(), None);
+    /// assert_eq!(compio_sync::Lazy::<u8>::new(|| Box::pin(async { 1 })).into_inner(), None);
     /// ```
     pub fn into_inner(self) -> Option<T> {
         self.cell.into_inner()
@@ -126,7 +126,7 @@ impl<T, F> Lazy<T, F> {
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(compio_sync::Lazy::new(async || 1).waiter_count(), 0);
+    /// assert_eq!(compio_sync::Lazy::<u8>::new(|| Box::pin(async { 1 })).waiter_count(), 0);
     /// ```
     pub fn waiter_count(&self) -> usize {
         self.cell.waiter_count()
