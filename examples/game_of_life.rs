@@ -76,13 +76,13 @@ fn main() {
             scope.spawn(move || {
                 let rows = me * HEIGHT / RUNTIMES..(me + 1) * HEIGHT / RUNTIMES;
                 Runtime::new().expect("a runtime").block_on(async {
-                    for step in 0..STEPS {
+                    for (step, count) in counts.iter().enumerate() {
                         let [from, to] = [step % 2, (step + 1) % 2].map(|at| &fields[at]);
                         step_rows(from, to, rows.clone());
                         if barrier.wait().await.is_leader() {
                             // Meanwhile the others read it, too, and write the other field. They
                             // write this one only after the next step, which is ours as well.
-                            counts[step].store(living(to), Relaxed);
+                            count.store(living(to), Relaxed);
                         }
                     }
                 });
