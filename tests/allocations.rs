@@ -13,7 +13,8 @@ use std::{
 
 use common::{Meeting, in_runtime, on_runtimes, settle, spawn, until, watchdog, yield_now};
 use compio_sync::{
-    Barrier, Condvar, Event, Mutex, Notify, OnceCell, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore,
+    Barrier, Condvar, Event, Mutex, Notify, OnceCell, RwLock, RwLockUpgradableReadGuard,
+    RwLockWriteGuard, Semaphore,
 };
 
 struct Counting;
