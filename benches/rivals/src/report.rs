@@ -1,0 +1,231 @@
+//! What came out, as a page and as a plot.
+
+use std::{fmt::Write, time::Instant};
+
+use measure::{Bar, Group, Machine, Plot, Spread, Table, duration, versions};
+
+use crate::{contestants::NAMES, limits, rows::Row, sizes};
+
+/// The versions that are named.
+const CRATES: [&str; 11] = [
+    "compio-sync",
+    "compio",
+    "compio-runtime",
+    "tokio",
+    "async-lock",
+    "event-listener",
+    "asyncband",
+    "saa",
+    "futures-intrusive",
+    "maitake-sync",
+    "synchrony",
+];
+
+/// Distinguishable with and without colours seen, on white and on black.
+const COLOURS: [&str; 9] = [
+    "#e8590c", "#1c7ed6", "#2f9e44", "#ae3ec9", "#e0a800", "#0c8599", "#c2255c", "#6741d9",
+    "#868e96",
+];
+
+const TITLE: &str = "# Beside the rivals
+
+Written by `scripts/compare.sh`; how to read it is said in [README.md](README.md).
+
+![](rivals.svg)
+
+";
+
+const NOTES: &str = "The best of a row is bold. The spread is the distance of the quartiles as a share of the median. A \
+rival that lacks a thing shows –, and so does one that does not come to an end: event-listener (of async-lock and \
+synchrony) and futures-intrusive wake others under their lock, which compio 0.19 answers by a deadlock if there are more \
+than 64; saa spins for up to 60 us before it waits, so a queue of 100,000 takes it seconds. The semaphore of \
+async-lock and the mutex of synchrony serve who comes, not who waits: they are not fair, and need fewer changes of task. \
+The limit is for the first rows the bare atomic operations, where somebody waits a list without a lock \
+and without atomic operations but those of the task's waker, on compio's executor.
+
+";
+
+struct Result {
+    name: String,
+    rivals: Vec<Option<Spread>>,
+    limit: Option<Spread>,
+}
+
+impl Result {
+    fn ours(&self) -> Spread {
+        self.rivals[0].expect("compio-sync takes part in all")
+    }
+
+    fn best_rival(&self) -> Option<f64> {
+        self.rivals[1..]
+            .iter()
+            .flatten()
+            .map(|spread| spread.median)
+            .reduce(f64::min)
+    }
+}
+
+pub(crate) struct Report {
+    machine: Machine,
+    results: Vec<Result>,
+    rounds: (usize, usize),
+    ring: Vec<f64>,
+}
+
+impl Report {
+    /// Holds all contests whose name is wanted.
+    pub(crate) fn of(rows: Vec<Row>, quick: bool, wanted: impl Fn(&str) -> bool) -> Self {
+        let mut results = Vec::new();
+        let mut rounds = (usize::MAX, 0);
+        for row in rows.into_iter().filter(|row| wanted(&row.name)) {
+            let start = Instant::now();
+            let mut contest = row.contest;
+            if quick {
+                contest.rounds = contest.rounds.min(5);
+            }
+            rounds = (rounds.0.min(contest.rounds), rounds.1.max(contest.rounds));
+            let mut cells = row.cells;
+            cells.push(row.limit);
+            let mut outcome = contest.hold(&row.name, cells);
+            eprintln!("{:5.1} s  {}", start.elapsed().as_secs_f64(), row.name);
+            let limit = outcome.pop().flatten();
+            for (place, measure) in row.measures.iter().enumerate() {
+                let pick = |spreads: &Option<Vec<Spread>>| spreads.as_ref().map(|s| s[place]);
+                let name = if measure.is_empty() {
+                    row.name.clone()
+                } else {
+                    format!("{}: {measure}", row.name)
+                };
+                results.push(Result {
+                    name,
+                    rivals: outcome.iter().map(pick).collect(),
+                    limit: pick(&limit),
+                });
+            }
+        }
+        let mut ring: Vec<f64> = (0..11)
+            .filter_map(|_| limits::ring_round_trip(2000))
+            .flatten()
+            .collect();
+        ring.sort_by(f64::total_cmp);
+        Self {
+            machine: Machine::this(),
+            results,
+            rounds,
+            ring,
+        }
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut head = vec!["workload"];
+        head.extend(NAMES);
+        head.extend([
+            "limit",
+            "ours / best rival",
+            "ours / limit",
+            "spread: ours, worst",
+        ]);
+        let mut table = Table::new(head);
+        for result in &self.results {
+            let ours = result.ours();
+            let best = result.best_rival();
+            let mut cells = vec![result.name.clone()];
+            for spread in &result.rivals {
+                cells.push(spread.map_or("–".into(), |spread| {
+                    let mut text = duration(spread.median);
+                    if spread.missing > 0 {
+                        text += &format!(" ({} runs never ended)", spread.missing);
+                    }
+                    if Some(spread.median) == best && spread.median <= ours.median
+                        || spread.median == ours.median && best.is_none_or(|b| ours.median < b)
+                    {
+                        format!("**{text}**")
+                    } else {
+                        text
+                    }
+                }));
+            }
+            cells.push(result.limit.map_or("–".into(), |l| duration(l.median)));
+            let ratio =
+                |to: Option<f64>| to.map_or("–".into(), |to| format!("{:.2}", ours.median / to));
+            cells.push(ratio(best));
+            cells.push(ratio(result.limit.map(|l| l.median)));
+            let worst = result
+                .rivals
+                .iter()
+                .flatten()
+                .map(Spread::relative)
+                .fold(0.0, f64::max);
+            cells.push(format!(
+                "{:.0} %, {:.0} %",
+                100.0 * ours.relative(),
+                100.0 * worst
+            ));
+            table.row(cells);
+        }
+        let mut sizes_head = vec!["bytes"];
+        sizes_head.extend(NAMES);
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "{TITLE}{}- {}\n- medians of {} to {} rounds, in each of which every contestant ran once\n\n{table}\n{NOTES}",
+            self.machine,
+            versions(include_str!("../Cargo.lock"), &CRATES),
+            self.rounds.0,
+            self.rounds.1,
+        );
+        if let Some(ring) = self.ring.get(self.ring.len() / 2) {
+            let _ = writeln!(
+                text,
+                "A wait by a bare ring, its futex woken and its completion reaped on one thread: {}.\n",
+                duration(*ring),
+            );
+        }
+        let _ = write!(text, "{}", sizes::table(Table::new(sizes_head)));
+        text
+    }
+
+    /// Ratios to ours.
+    pub(crate) fn plot(&self) -> Plot {
+        let mut series: Vec<(String, &'static str)> = NAMES
+            .iter()
+            .zip(COLOURS)
+            .map(|(name, colour)| ((*name).to_owned(), colour))
+            .collect();
+        series.push(("limit".into(), COLOURS[8]));
+        let groups = self
+            .results
+            .iter()
+            .map(|result| {
+                let ours = result.ours().median;
+                let bars = result
+                    .rivals
+                    .iter()
+                    .chain([&result.limit])
+                    .enumerate()
+                    .filter_map(|(series, spread)| {
+                        let spread = (*spread)?;
+                        Some(Bar {
+                            series,
+                            ratio: spread.median / ours,
+                            quartiles: (spread.low / ours, spread.high / ours),
+                        })
+                    })
+                    .collect();
+                Group {
+                    name: result.name.clone(),
+                    note: duration(ours),
+                    bars,
+                }
+            })
+            .collect();
+        Plot {
+            title: "Time, as a multiple of compio-sync's (right: its own). Left of 1 is faster"
+                .into(),
+            series,
+            groups,
+            range: (0.1, 50.0),
+        }
+    }
+}

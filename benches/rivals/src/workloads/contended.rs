@@ -1,0 +1,153 @@
+//! Tasks of one or two runtimes that all want the same permit or lock.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use compio::runtime::spawn;
+
+use super::{each, in_runtimes, turn};
+use crate::contestants::{Mutex, MutexWork, Semaphore, SemaphoreWork};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Contended {
+    pub(crate) runtimes: usize,
+    /// That want the same, of all runtimes together.
+    pub(crate) tasks: usize,
+    /// How many such groups there are, each with a semaphore or mutex of its own.
+    pub(crate) groups: usize,
+    /// Whether a holder lets the other tasks of its runtime run before it gives back.
+    pub(crate) keep: bool,
+    /// Whether the longest wait is measured, and not the time for each.
+    pub(crate) timed: bool,
+}
+
+/// A task waits until all have come: what they want is held until then. Afterwards a holder
+/// that gives back at once and asks again finds others before it.
+async fn wait_for_all<G>(held: Vec<G>) {
+    turn().await;
+    drop(held);
+}
+
+impl Contended {
+    fn turns(self, n: u64) -> u64 {
+        n.div_ceil((self.tasks * self.groups) as u64)
+    }
+
+    /// What each task does: `turns` times from asking to giving back.
+    async fn take_turns<G>(self, turns: u64, longest: Rc<Cell<u64>>, take: impl AsyncFn() -> G) {
+        for _ in 0..turns {
+            let asked = self.timed.then(Instant::now);
+            let got = take().await;
+            if let Some(asked) = asked {
+                longest.set(longest.get().max(asked.elapsed().as_nanos() as u64));
+            }
+            if self.keep {
+                turn().await;
+            }
+            drop(got);
+        }
+    }
+
+    /// A runtime's part: its share of the tasks of each group, which `task` makes.
+    async fn part<F, G>(self, held: Vec<G>, task: impl Fn(usize, Rc<Cell<u64>>) -> F) -> u64
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let longest = Rc::new(Cell::new(0));
+        // Those of different groups in turn.
+        let tasks: Vec<_> = (0..self.tasks / self.runtimes * self.groups)
+            .map(|place| spawn(task(place % self.groups, longest.clone())))
+            .collect();
+        wait_for_all(held).await;
+        for task in tasks {
+            task.await.unwrap_or_else(|_| panic!("a task"));
+        }
+        longest.get()
+    }
+
+    /// On one runtime, where the semaphore need not be for several.
+    pub(crate) fn on_one<S: Semaphore>(self, n: u64) -> Vec<f64> {
+        let turns = self.turns(n);
+        let took = in_runtimes(1, async || {
+            let semaphores: Rc<[S]> = (0..self.groups).map(|_| S::new(1)).collect();
+            let held = semaphores.iter().map(|s| s.try_acquire()).collect();
+            self.part(held, |group, longest| {
+                let semaphores = semaphores.clone();
+                async move {
+                    let semaphore = &semaphores[group];
+                    self.take_turns(turns, longest, async || semaphore.acquire().await)
+                        .await;
+                }
+            })
+            .await;
+        });
+        each(took, turns * (self.tasks * self.groups) as u64)
+    }
+}
+
+impl SemaphoreWork for Contended {
+    fn run<S: Semaphore + Send + Sync>(self, n: u64) -> Vec<f64> {
+        let turns = self.turns(n);
+        let semaphores: Arc<[S]> = (0..self.groups).map(|_| S::new(1)).collect();
+        let overall = AtomicU64::new(0);
+        let took = in_runtimes(self.runtimes, async || {
+            // One of the runtimes has them.
+            let held = semaphores.iter().map(|s| s.try_acquire()).collect();
+            let longest = self
+                .part(held, |group, longest| {
+                    let semaphores = semaphores.clone();
+                    async move {
+                        let semaphore = &semaphores[group];
+                        self.take_turns(turns, longest, async || semaphore.acquire().await)
+                            .await;
+                    }
+                })
+                .await;
+            overall.fetch_max(longest, Ordering::Relaxed);
+        });
+        if self.timed {
+            vec![overall.into_inner() as f64]
+        } else {
+            each(took, turns * (self.tasks * self.groups) as u64)
+        }
+    }
+}
+
+/// The same for a mutex.
+#[derive(Clone, Copy)]
+pub(crate) struct ContendedLock(pub(crate) Contended);
+
+impl MutexWork for ContendedLock {
+    fn run<M: Mutex + Send + Sync>(self, n: u64) -> Vec<f64> {
+        let work = self.0;
+        let turns = work.turns(n);
+        let mutexes: Arc<[M]> = (0..work.groups).map(|_| M::new()).collect();
+        let overall = AtomicU64::new(0);
+        let took = in_runtimes(work.runtimes, async || {
+            let held = mutexes.iter().map(|m| m.try_lock()).collect();
+            let longest = work
+                .part(held, |group, longest| {
+                    let mutexes = mutexes.clone();
+                    async move {
+                        let mutex = &mutexes[group];
+                        work.take_turns(turns, longest, async || mutex.lock().await)
+                            .await;
+                    }
+                })
+                .await;
+            overall.fetch_max(longest, Ordering::Relaxed);
+        });
+        if work.timed {
+            vec![overall.into_inner() as f64]
+        } else {
+            each(took, turns * (work.tasks * work.groups) as u64)
+        }
+    }
+}
