@@ -12,6 +12,7 @@ pub struct Machine {
     rustc: String,
     priority: String,
     date: String,
+    commit: String,
 }
 
 fn said_by(program: &str, args: &[&str]) -> String {
@@ -45,6 +46,7 @@ impl Machine {
             rustc: said_by("rustc", &["-V"]),
             priority: env::var("PRIORITY").unwrap_or_else(|_| "as other programs".into()),
             date: said_by("date", &["-u", "+%Y-%m-%d"]),
+            commit: said_by("git", &["describe", "--always", "--dirty", "--exclude=*"]),
         }
     }
 }
@@ -58,6 +60,7 @@ impl fmt::Display for Machine {
             rustc,
             priority,
             date,
+            commit,
             ..
         } = self;
         let machine = if self.virtual_machine {
@@ -66,7 +69,8 @@ impl fmt::Display for Machine {
             "machine"
         };
         writeln!(f, "- {machine} with {processors} processors ({processor})")?;
-        writeln!(f, "- {kernel}; {rustc}; priority: {priority}; {date}")
+        writeln!(f, "- {kernel}; {rustc}; priority: {priority}; {date}")?;
+        writeln!(f, "- commit {commit}")
     }
 }
 

@@ -133,7 +133,7 @@ fn main() {
             table.row(cells);
         }
     }
-    println!("## {what}\n\n{}", Machine::this());
+    print!("## {what}\n\n{}", Machine::this());
     println!(
         "- {}\n\n{table}",
         versions(

@@ -2,6 +2,7 @@
 
 mod atomic_waker;
 mod baseline;
+mod lock_and_list;
 mod ours;
 mod woken_again;
 
@@ -21,12 +22,13 @@ pub trait Semaphore: Send + Sync + 'static {
     fn add(&self, n: usize);
 }
 
-pub const NAMES: [&str; 5] = [
+pub const NAMES: [&str; 6] = [
     "Mutex of VecDeque",
     "AtomicWaker, parking_lot",
     "SegQueue",
-    "CQS",
-    "compio-sync",
+    "CQS, fair",
+    "lock and list, fair",
+    "compio-sync, fair",
 ];
 
 pub trait Work: Copy {
@@ -41,6 +43,9 @@ pub trait Work: Copy {
             Some(Box::new(move |n| self.run::<WokenAgain<SingleOrMany>>(n))),
             Some(Box::new(move |n| self.run::<WokenAgain<Entries>>(n))),
             Some(Box::new(move |n| self.run::<Cqs>(n))),
+            Some(Box::new(move |n| {
+                self.run::<futures_intrusive::sync::Semaphore>(n)
+            })),
             Some(Box::new(move |n| self.run::<compio_sync::Semaphore>(n))),
         ]
     }
