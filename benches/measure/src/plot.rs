@@ -38,21 +38,18 @@ pub struct Plot {
 }
 
 const WIDTH: f64 = 960.0;
-const LEFT: f64 = 330.0;
+const LEFT: f64 = 400.0;
 const RIGHT: f64 = 90.0;
 const ROW: f64 = 22.0;
+/// Grey where the colour scheme is not known.
 const STYLE: &str = "
-  text { font: 12px system-ui, sans-serif; fill: #24292f; }
+  text { font: 12px system-ui, sans-serif; fill: #6e7781; }
   .title { font-size: 14px; font-weight: 600; }
-  .quiet { fill: #57606a; }
   .grid { stroke: #8c959f; stroke-opacity: .35; }
-  .one { stroke: #57606a; stroke-width: 1.5; }
+  .one { stroke: #6e7781; stroke-width: 1.5; }
   .band { fill: #8c959f; fill-opacity: .1; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3; }
-    .quiet { fill: #9198a1; }
-    .one { stroke: #9198a1; }
-  }
+  @media (prefers-color-scheme: light) { text { fill: #24292f; } }
+  @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } }
 ";
 
 fn escaped(text: &str) -> String {
