@@ -36,9 +36,9 @@ Written by `scripts/compare.sh`; how to read it is said in [README.md](README.md
 ";
 
 const NOTES: &str = "The best of a row is bold. The spread is the distance of the quartiles as a share of the median. A \
-rival that lacks a thing shows –, and so does one that does not come to an end: event-listener (of async-lock and \
-synchrony) and futures-intrusive wake others under their lock, which compio 0.19 answers by a deadlock if there are more \
-than 64; saa spins for up to 60 us before it waits, so a queue of 100,000 takes it seconds. The semaphore of \
+rival that lacks a thing shows –. event-listener (of async-lock and synchrony) was left out of *notify 1000*, since its \
+run did not end, and futures-intrusive unrun, since it too wakes others under its lock. On a busy machine single runs of tokio, \
+asyncband and saa did not end either; why is not known. saa spins for up to 60 us before it waits, so a queue of 100,000 takes it seconds. The semaphore of \
 async-lock and the mutex of synchrony serve who comes, not who waits: they are not fair, and need fewer changes of task. \
 The limit is for the first rows the bare atomic operations, where somebody waits a list without a lock \
 and without atomic operations but those of the task's waker, on compio's executor.

@@ -98,9 +98,9 @@ pub(crate) trait MutexWork: Copy {
     }
 }
 
-/// Not for those who wake others under their own lock, which are event-listener (async-lock and
-/// synchrony have its event) and futures-intrusive: the notifier waits with the lock until
-/// compio 0.19 takes another wake-up, and the runtime waits for the lock.
+/// Without event-listener (async-lock and synchrony have its event), whose run did not end, and
+/// futures-intrusive: both wake others under their own lock. compio 0.19 may make the notifier wait
+/// there, and the runtime wants that lock.
 pub(crate) trait NotifierWork: Copy {
     fn run<N: Notifier + Send + Sync>(self, n: u64) -> Vec<f64>;
 
