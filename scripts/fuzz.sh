@@ -7,7 +7,7 @@
 #
 #   scripts/fuzz.sh 1000000000 condvar
 #
-# OPERATIONS, in all ten tests, are 20 million if not given; that takes less than a minute.
+# OPERATIONS, in all the tests, are 20 million if not given; that takes less than a minute.
 # What goes wrong is shrunk to a short program and printed.
 
 # shellcheck source=lib/common.sh

@@ -9,6 +9,8 @@
 //! [`Barrier`]: Barrier
 //! [`OnceCell`]: OnceCell
 //! [`Lazy`]: Lazy
+//! [`Latch`]: Latch
+//! [`WaitGroup`]: WaitGroup
 //! [`Backend`]: Backend
 //! [`backend`]: backend()
 //! [The example]: https://docs.rs/crate/compio-sync/latest/source/examples/tokio_hang.rs
@@ -23,6 +25,8 @@
 mod barrier;
 mod condvar;
 mod event;
+mod gate;
+mod latch;
 #[cfg(doctest)]
 pub mod misuse;
 #[cfg(all(test, loom))]
@@ -35,10 +39,12 @@ mod permits;
 mod rwlock;
 mod semaphore;
 pub(crate) mod sys;
+mod wait_group;
 mod waiter_queue;
 pub use barrier::{Barrier, BarrierWait, BarrierWaitResult};
 pub use condvar::{Condvar, CondvarWait, CondvarWaitWhile};
 pub use event::{Event, EventWait};
+pub use latch::{Latch, LatchWait};
 pub use mutex::{
     Lock, LockOwned, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard,
 };
@@ -52,6 +58,7 @@ pub use rwlock::{
     RwLockUpgradeOwned, RwLockWrite, RwLockWriteGuard, RwLockWriteOwned,
 };
 pub use semaphore::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+pub use wait_group::{OwnedWaitGroupGuard, WaitGroup, WaitGroupGuard, WaitGroupWait};
 // For this crate's own tests and benchmarks; no part of the interface.
 #[cfg(not(loom))]
 #[doc(hidden)]

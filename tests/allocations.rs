@@ -13,8 +13,8 @@ use std::{
 
 use common::{Meeting, in_runtime, on_runtimes, settle, spawn, until, watchdog, yield_now};
 use compio_sync::{
-    Barrier, Condvar, Event, Mutex, Notify, OnceCell, RwLock, RwLockUpgradableReadGuard,
-    RwLockWriteGuard, Semaphore,
+    Barrier, Condvar, Event, Latch, Mutex, Notify, OnceCell, RwLock, RwLockUpgradableReadGuard,
+    RwLockWriteGuard, Semaphore, WaitGroup,
 };
 
 struct Counting;
@@ -225,6 +225,7 @@ fn outside_of_runtimes_nothing_allocates() {
     let _dog = watchdog();
     everything(1000);
     everything_once(1000);
+    gates(1000);
 }
 
 #[test]
@@ -234,8 +235,32 @@ fn in_a_runtime_that_has_waited_before_nothing_allocates() {
         settle().await;
         everything(1000);
         everything_once(1000);
+        gates(1000);
         spawn(async { everything(1000) }).await.unwrap();
         spawn(async { everything_once(1000) }).await.unwrap();
+    });
+}
+
+/// The gates, with `n` that wait.
+fn gates(n: usize) {
+    let (latch, group) = (Latch::new(1), WaitGroup::new());
+    let guard = without_allocating(|| group.add());
+    let mut latched: Vec<_> = (0..n).map(|_| Box::pin(latch.wait())).collect();
+    let mut grouped: Vec<_> = (0..n).map(|_| Box::pin(group.wait())).collect();
+    without_allocating(|| {
+        for _ in 0..2 {
+            assert!(!latched.iter_mut().any(is_ready));
+            assert!(!grouped.iter_mut().any(is_ready));
+        }
+    });
+    let gone = (latched.split_off(n / 2), grouped.split_off(n / 2));
+    without_allocating(|| drop(gone));
+    assert_eq!(latch.waiter_count() + group.waiter_count(), n);
+    without_allocating(|| {
+        latch.count_down();
+        drop(guard);
+        assert!(latched.iter_mut().all(is_ready));
+        assert!(grouped.iter_mut().all(is_ready));
     });
 }
 

@@ -75,6 +75,10 @@ fn without_data() {
         ours::Barrier => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::BarrierWaitResult => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::SetError<Plain> => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::Latch => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::WaitGroup => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::WaitGroupGuard<'static> => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::OwnedWaitGroupGuard => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::Backend => Send Sync Unpin UnwindSafe RefUnwindSafe;
     }
 }
@@ -88,6 +92,8 @@ fn futures_are_send_and_stay_where_they_are() {
         ours::OwnedNotified => Send Sync;
         ours::EventWait<'static> => Send Sync;
         ours::BarrierWait<'static> => Send Sync;
+        ours::LatchWait<'static> => Send Sync;
+        ours::WaitGroupWait<'static> => Send Sync;
         ours::Lock<'static, Plain> => Send Sync;
         ours::Lock<'static, NotSync> => Send Sync;
         ours::Lock<'static, NotSend> => ;

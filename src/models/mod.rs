@@ -16,6 +16,7 @@
 mod barrier;
 mod condvar;
 mod event;
+mod gate;
 mod home;
 mod mutex;
 mod notify;

@@ -98,6 +98,10 @@ pub(super) enum Row {
     CellSetForWaiters,
     CandidatesVacate,
     WaitersVacate,
+    // gate.rs
+    GateAdds,
+    GateTakes,
+    GateOpens,
 }
 
 impl Row {
@@ -116,6 +120,7 @@ impl Row {
         let event = |is| among("AtomicUsize", "event.rs") && is;
         let barrier = |is| among("AtomicUsize", "barrier.rs") && is;
         let once = |is| among("AtomicUsize", "once_cell/turn.rs") && is;
+        let gate = |is| among("AtomicUsize", "gate.rs") && is;
         // The bits of `permits`, and of `mutex/raw`.
         let queued = |state| state & 1 != 0;
         let (locked, has_heir) = (|s: usize| s & 1 != 0, |s: usize| s & 4 != 0);
@@ -219,6 +224,9 @@ impl Row {
             // By who leaves, or is given the turn.
             Self::CandidatesVacate => once(b & 7 == 5 && a == b & !4),
             Self::WaitersVacate => once(b & 8 != 0 && a == b & !8),
+            Self::GateAdds => gate(a == b + 1),
+            Self::GateTakes => gate(a < b && a > 0),
+            Self::GateOpens => gate(a < b && a == 0),
         }
     }
 }

@@ -75,9 +75,18 @@ impl WaiterQueue {
     /// Does `begin` under the lock, and wakes all that wait at that moment; who comes later is
     /// not meant.
     pub(crate) fn wake_all(&self, note: usize, begin: impl FnOnce()) {
+        self.wake_all_if(note, || {
+            begin();
+            true
+        });
+    }
+
+    /// The same, if `begin` says so.
+    pub(crate) fn wake_all_if(&self, note: usize, begin: impl FnOnce() -> bool) {
         let mut queue = self.lock();
-        begin();
-        queue.wake_all(note);
+        if begin() {
+            queue.wake_all(note);
+        }
     }
 
     /// The next step of a waiter: its wake-up, or a note of where it is to go.

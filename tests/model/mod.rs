@@ -7,6 +7,7 @@
 mod barrier;
 mod condvar;
 mod event;
+mod gates;
 mod mutex;
 mod notify;
 mod once_cell;
@@ -35,7 +36,7 @@ const SLOTS: usize = 6;
 const LENGTH: usize = 256;
 
 /// The tests that share `COMPIO_SYNC_FUZZ_OPS`.
-const TESTS: usize = 16;
+const TESTS: usize = 18;
 
 /// A primitive and its model.
 trait World {
