@@ -17,7 +17,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 # Where the order of memory matters.
-ORDERED=(permits.rs mutex/raw.rs notify.rs event.rs gate.rs condvar.rs once_cell/turn.rs waiter_queue/waiter.rs
+ORDERED=(permits.rs mutex/raw.rs notify.rs event.rs gate.rs condvar.rs once_cell/turn.rs
+    cancellation_token/node.rs cancellation_token/tree.rs waiter_queue/waiter.rs
     waiter_queue/blocking.rs)
 TABLE=$CRATE_DIR/scripts/mutants.txt
 KNOWN=$CRATE_DIR/scripts/mutants-known.txt

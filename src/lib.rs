@@ -9,6 +9,7 @@
 //! [`Barrier`]: Barrier
 //! [`OnceCell`]: OnceCell
 //! [`Lazy`]: Lazy
+//! [`CancellationToken`]: CancellationToken
 //! [`Latch`]: Latch
 //! [`WaitGroup`]: WaitGroup
 //! [`Backend`]: Backend
@@ -23,6 +24,7 @@
 #![doc = include_str!("../README.md")]
 
 mod barrier;
+mod cancellation_token;
 mod condvar;
 mod event;
 mod gate;
@@ -42,6 +44,10 @@ pub(crate) mod sys;
 mod wait_group;
 mod waiter_queue;
 pub use barrier::{Barrier, BarrierWait, BarrierWaitResult};
+pub use cancellation_token::{
+    CancellationToken, Cancelled, CancelledOwned, DropGuard, RunUntilCancelled,
+    RunUntilCancelledOwned,
+};
 pub use condvar::{Condvar, CondvarWait, CondvarWaitWhile};
 pub use event::{Event, EventWait};
 pub use latch::{Latch, LatchWait};

@@ -13,8 +13,8 @@ use std::{
 
 use common::{Meeting, in_runtime, on_runtimes, settle, spawn, until, watchdog, yield_now};
 use compio_sync::{
-    Barrier, Condvar, Event, Latch, Mutex, Notify, OnceCell, RwLock, RwLockUpgradableReadGuard,
-    RwLockWriteGuard, Semaphore, WaitGroup,
+    Barrier, CancellationToken, Condvar, Event, Latch, Mutex, Notify, OnceCell, RwLock,
+    RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore, WaitGroup,
 };
 
 struct Counting;
@@ -245,11 +245,15 @@ fn in_a_runtime_that_has_waited_before_nothing_allocates() {
 fn gates(n: usize) {
     let (latch, group) = (Latch::new(1), WaitGroup::new());
     let guard = without_allocating(|| group.add());
+    let root = CancellationToken::new();
+    let tokens: Vec<_> = (0..n).map(|_| root.child_token()).collect();
+    let mut cancelled: Vec<_> = tokens.iter().map(|t| Box::pin(t.cancelled())).collect();
     let mut latched: Vec<_> = (0..n).map(|_| Box::pin(latch.wait())).collect();
     let mut grouped: Vec<_> = (0..n).map(|_| Box::pin(group.wait())).collect();
     without_allocating(|| {
         for _ in 0..2 {
             assert!(!latched.iter_mut().any(is_ready));
+            assert!(!cancelled.iter_mut().any(is_ready));
             assert!(!grouped.iter_mut().any(is_ready));
         }
     });
@@ -259,6 +263,8 @@ fn gates(n: usize) {
     without_allocating(|| {
         latch.count_down();
         drop(guard);
+        root.cancel();
+        assert!(cancelled.iter_mut().all(is_ready));
         assert!(latched.iter_mut().all(is_ready));
         assert!(grouped.iter_mut().all(is_ready));
     });

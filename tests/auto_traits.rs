@@ -79,6 +79,8 @@ fn without_data() {
         ours::WaitGroup => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::WaitGroupGuard<'static> => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::OwnedWaitGroupGuard => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::CancellationToken => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::DropGuard => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::Backend => Send Sync Unpin UnwindSafe RefUnwindSafe;
     }
 }
@@ -92,6 +94,11 @@ fn futures_are_send_and_stay_where_they_are() {
         ours::OwnedNotified => Send Sync;
         ours::EventWait<'static> => Send Sync;
         ours::BarrierWait<'static> => Send Sync;
+        ours::Cancelled<'static> => Send Sync;
+        ours::CancelledOwned => Send Sync;
+        ours::RunUntilCancelled<'static, std::future::Ready<NotSync>> => Send;
+        ours::RunUntilCancelled<'static, std::future::Ready<NotSend>> => ;
+        ours::RunUntilCancelledOwned<std::future::Ready<Plain>> => Send Sync;
         ours::LatchWait<'static> => Send Sync;
         ours::WaitGroupWait<'static> => Send Sync;
         ours::Lock<'static, Plain> => Send Sync;

@@ -129,7 +129,7 @@ fn a_new_round_begins() {
 /// Nothing is left out when guards come and go on both sides.
 #[test]
 fn guards_come_and_go() {
-    check(Bound::Light(3), &[Row::GateAdds, Row::GateTakes], || {
+    check(Bound::Light(2), &[Row::GateAdds, Row::GateTakes], || {
         let shared = Arc::new((WaitGroup::new(), Cell::new()));
         let guard = shared.0.add();
         let other = run(&shared, |(group, _)| drop(group.add()));

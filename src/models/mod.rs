@@ -14,6 +14,7 @@
 )]
 
 mod barrier;
+mod cancellation_token;
 mod condvar;
 mod event;
 mod gate;

@@ -102,6 +102,8 @@ pub(super) enum Row {
     GateAdds,
     GateTakes,
     GateOpens,
+    // cancellation_token/tree.rs
+    TokenIsCancelled,
 }
 
 impl Row {
@@ -227,6 +229,10 @@ impl Row {
             Self::GateAdds => gate(a == b + 1),
             Self::GateTakes => gate(a < b && a > 0),
             Self::GateOpens => gate(a < b && a == 0),
+
+            Self::TokenIsCancelled => {
+                among("AtomicUsize", "cancellation_token/tree.rs") && b != a && a == usize::MAX
+            }
         }
     }
 }

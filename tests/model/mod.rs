@@ -5,6 +5,7 @@
 //! that were called meanwhile must be those that the model names, in that order.
 
 mod barrier;
+mod cancellation_token;
 mod condvar;
 mod event;
 mod gates;
@@ -36,7 +37,7 @@ const SLOTS: usize = 6;
 const LENGTH: usize = 256;
 
 /// The tests that share `COMPIO_SYNC_FUZZ_OPS`.
-const TESTS: usize = 18;
+const TESTS: usize = 20;
 
 /// A primitive and its model.
 trait World {

@@ -70,6 +70,11 @@ pub(super) fn reset() {
     });
 }
 
+/// Forgets the order in which wakers were called, where none is promised.
+pub(super) fn sort() {
+    DESK.with(|desk| desk.called.borrow_mut().sort_unstable());
+}
+
 /// Checks that since the last time those in `expected` have been called, in this order, and
 /// that one of each is alive whose future waits, and no other.
 pub(super) fn check(expected: &[Id], waits: impl Fn(Id) -> bool) -> Verdict {
