@@ -9,8 +9,9 @@ use super::{
 };
 use crate::sys::sync::Arc;
 
-/// How many homes one batch can post to.
-const HOMES: usize = 4;
+/// How many homes one batch can post to before it rings them: each once, then. As many as there
+/// are bits to note who is to be rung, but for one.
+const HOMES: usize = u8::BITS as usize - 1;
 /// How many waiters are handed over under one lock.
 const MOST: u8 = 4 * BATCH as u8;
 
