@@ -75,19 +75,15 @@ impl Gate {
         }
         let mut opened = false;
         self.queue.wake_all_if(0, || {
-            // Release: as above. Relaxed: it cannot fail.
+            // Release: as above. Acquire: pairs with the releases of those that came before, for
+            // those that are woken. Relaxed: it cannot fail.
             let before = self
                 .left
-                .fetch_update(Ordering::Release, Ordering::Relaxed, |left| {
+                .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |left| {
                     Some(left.saturating_sub(n))
                 })
                 .unwrap_or_else(|left| left);
             opened = before != 0 && before <= n;
-            if opened {
-                // Acquire: pairs with the releases of those that came before, for those that
-                // are woken.
-                self.left.load(Ordering::Acquire);
-            }
             opened
         });
         opened

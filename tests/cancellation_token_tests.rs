@@ -367,6 +367,7 @@ fn children_that_come_while_it_is_cancelled_are_cancelled() {
 /// Tokens are made, waited for, dropped and cancelled by several runtimes; at the end all that
 /// are left are cancelled, and everybody has been woken.
 #[test]
+#[expect(clippy::await_holding_lock, reason = "it is dropped before that")]
 fn children_come_and_go_while_others_are_cancelled() {
     let _dog = watchdog();
     for seed in 0..rounds(4) {
@@ -479,6 +480,17 @@ fn a_poll_after_ready_panics() {
     token.cancel();
     wait.expect_ready();
     assert!(panic_message(|| wait.poll()).contains("after it was ready"));
+    // Also if the future that it runs would go on.
+    let token = CancellationToken::new();
+    let waits = std::future::poll_fn(|_| std::task::Poll::<()>::Pending);
+    let ready = std::future::poll_fn(|_| std::task::Poll::Ready(()));
+    let mut waits = Hand::waiting(token.run_until_cancelled(waits));
+    let mut ready = Hand::new(token.run_until_cancelled(ready));
+    assert_eq!(ready.expect_ready(), Some(()));
+    assert!(panic_message(|| ready.poll()).contains("after it was ready"));
+    token.cancel();
+    assert_eq!(waits.expect_ready(), None);
+    assert!(panic_message(|| waits.poll()).contains("after it was ready"));
 }
 
 #[compio::test]

@@ -22,7 +22,7 @@ use std::{
 };
 
 use compio_runtime::{Runtime, RuntimeBuilder, spawn};
-use compio_sync::{Backend, Condvar, Event, Mutex, Notify, Semaphore, backend};
+use compio_sync::{Backend, CancellationToken, Condvar, Event, Mutex, Notify, Semaphore, backend};
 use seccomp::Then;
 
 /// What this build and this kernel should give a runtime on io_uring.
@@ -107,6 +107,7 @@ fn scenes() {
                 std::process::exit(0);
             });
         }
+        "a tree" => cancel_a_tree(),
         "denied with EPERM" => denied(libc::EPERM),
         "denied with ENOSYS" => denied(libc::ENOSYS),
         "fork" => fork(),
@@ -248,6 +249,55 @@ fn and_by_nothing_else() {
     if on_a_ring() && expected() == Backend::Futex {
         play_well("a herd, unheard");
     }
+}
+
+#[test]
+fn cancelling_a_tree_takes_one_futex_call_for_each_runtime() {
+    if on_a_ring() {
+        play_well("a tree");
+    }
+}
+
+/// Tasks of each of some runtimes wait for each token of a tree.
+fn cancel_a_tree() {
+    const RUNTIMES: usize = 6;
+    const TOKENS: usize = 100;
+    let root = CancellationToken::new();
+    let tokens: Vec<_> = (0..TOKENS).map(|_| root.child_token()).collect();
+    let (me, theirs) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..RUNTIMES {
+            let (me, tokens) = (me.clone(), &tokens);
+            scope.spawn(move || {
+                Runtime::new().unwrap().block_on(async move {
+                    assert_eq!(backend(), expected());
+                    let tasks: Vec<_> = tokens
+                        .iter()
+                        .map(|token| spawn(token.clone().cancelled_owned()))
+                        .collect();
+                    // SAFETY: only asks for a number.
+                    me.send(unsafe { libc::gettid() }).unwrap();
+                    for task in tasks {
+                        task.await.unwrap();
+                    }
+                });
+            });
+        }
+        while tokens.iter().any(|token| token.waiter_count() < RUNTIMES) {
+            thread::yield_now();
+        }
+        for runtime in theirs.iter().take(RUNTIMES) {
+            wait_until_asleep(runtime);
+        }
+        match seccomp::count_shared_futex_wakes(|| root.cancel()) {
+            Ok(calls) if expected() == Backend::Futex => assert_eq!(calls, RUNTIMES),
+            Ok(calls) => assert_eq!(calls, 0),
+            Err(error) => {
+                eprintln!("the calls cannot be counted here: {error}");
+                root.cancel();
+            }
+        }
+    });
 }
 
 /// Without compio's own poller, a runtime cannot be made where io_uring is denied; with it,

@@ -25,15 +25,20 @@ use crate::{sys::sync::Arc, waiter_queue::block_on};
 ///
 /// A cancellation goes from the top down: whoever sees a token cancelled by its parent sees that
 /// one cancelled too. When the call that cancelled a token returns, all tokens below it are
-/// cancelled; another call that came meanwhile may return before. Who waits for any token of the
-/// tree is woken after the last of them was cancelled, in one batch: each runtime that they are
-/// on is told once (in groups of four runtimes), however many tokens and tasks there are.
+/// cancelled, but for those below a token that another call is about to cancel itself. A call that
+/// finds its token cancelled returns at once, even if those below it are still to come.
+///
+/// Who waits for one of the tokens is woken after the last of them was cancelled (or earlier, if
+/// another call for this tree is at that point), in one batch: up to six runtimes that sleep
+/// are each notified once, however many tokens and tasks there are. More of them may be notified
+/// several times.
 ///
 /// # Cost
 ///
 /// All tokens of a tree share a lock, which is held for a few writes to make, drop or cancel one;
-/// no waker is touched under it. Nothing is called recursively. The tree's memory is that of the
-/// most tokens which it had at a time, and is returned with its last token.
+/// no waker is touched under it. A cancellation lets go of it every 32 tokens. To make one more
+/// token than the tree ever had at a time may move its table, under the lock, to twice the memory;
+/// that is returned with the tree's last token. Nothing is called recursively.
 ///
 /// # Fairness
 ///
@@ -212,7 +217,7 @@ impl CancellationToken {
     ///
     /// # Panics
     ///
-    /// The future panics when it is polled after it was ready, or if the one that it runs does.
+    /// The future panics when it is polled after it was ready, or if the one that it runs panics.
     ///
     /// # Examples
     ///

@@ -129,31 +129,37 @@ impl Wait {
         self.waiter.phase() == Phase::Queued
     }
 
+    pub(super) fn expect_not_done(&self) {
+        assert!(!self.is_done(), "a future was polled after it was ready");
+    }
+
     pub(super) fn poll(mut self: Pin<&mut Self>, node: &Node, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.as_mut().project();
-        assert!(
-            this.waiter.memo() != DONE,
-            "a future was polled after it was ready"
-        );
-        let waits = if this.waiter.as_mut().take_wake().is_some() {
+        self.expect_not_done();
+        let mut waiter = self.as_mut().project().waiter;
+        let waits = if waiter.as_mut().take_wake().is_some() {
             false
-        } else if this.waiter.phase() == Phase::Idle {
+        } else if waiter.phase() == Phase::Idle {
             !node.is_cancelled()
                 && node
                     .queue
-                    .add_waiter_if(this.waiter.as_mut(), Place::of(cx.waker()), 0, || {
+                    .add_waiter_if(waiter.as_mut(), Place::of(cx.waker()), 0, || {
                         !node.is_cancelled()
                     })
         } else {
             // Not there any more: it is on its way to be woken, or has been.
-            node.queue.refresh(this.waiter.as_mut(), cx.waker())
+            node.queue.refresh(waiter.as_mut(), cx.waker())
         };
         if waits {
             return Poll::Pending;
         }
-        this.waiter.set_memo(DONE);
-        self.leave(node);
+        self.end(node);
         Poll::Ready(())
+    }
+
+    /// There is nothing to wait for any more.
+    pub(super) fn end(mut self: Pin<&mut Self>, node: &Node) {
+        self.as_mut().project().waiter.set_memo(DONE);
+        self.leave(node);
     }
 
     /// Takes the waiter back, wherever it is.

@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{CancellationToken, node::Wait};
+use super::{
+    CancellationToken,
+    node::{Node, Wait},
+};
 
 pin_project_lite::pin_project! {
     /// Waits until a token is cancelled; made by [`CancellationToken::cancelled`].
@@ -80,19 +83,21 @@ impl fmt::Debug for CancelledOwned {
 }
 
 /// The future first, so that what it has done is not lost; but it does not begin if it is over
-/// already, which `is_over` says.
+/// already.
 fn run<F: Future>(
-    cancelled: Pin<&mut impl Future>,
-    is_over: bool,
+    wait: Pin<&mut Wait>,
+    node: &Node,
     begun: &mut bool,
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<F::Output>> {
-    let begins = std::mem::replace(begun, true) || !is_over;
+    wait.expect_not_done();
+    let begins = std::mem::replace(begun, true) || !node.is_cancelled();
     if begins && let Poll::Ready(output) = future.poll(cx) {
+        wait.end(node);
         return Poll::Ready(Some(output));
     }
-    cancelled.poll(cx).map(|_| None)
+    wait.poll(node, cx).map(|()| None)
 }
 
 pin_project_lite::pin_project! {
@@ -113,8 +118,9 @@ impl<F: Future> Future for RunUntilCancelled<'_, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let is_over = this.cancelled.token.is_cancelled();
-        run(this.cancelled, is_over, this.begun, this.future, cx)
+        let cancelled = this.cancelled.project();
+        let node = &cancelled.token.node;
+        run(cancelled.wait, node, this.begun, this.future, cx)
     }
 }
 
@@ -144,8 +150,9 @@ impl<F: Future> Future for RunUntilCancelledOwned<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let is_over = this.cancelled.token.is_cancelled();
-        run(this.cancelled, is_over, this.begun, this.future, cx)
+        let cancelled = this.cancelled.project();
+        let node = &cancelled.token.node;
+        run(cancelled.wait, node, this.begun, this.future, cx)
     }
 }
 

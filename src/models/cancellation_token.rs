@@ -37,7 +37,7 @@ fn wait_for_a_child() {
 #[test]
 fn waiter_goes() {
     let rows = [Row::IsMoved, Row::Leaves, Row::TakesWake];
-    check(Bound::LightOrAll(3), &rows, || {
+    check(Bound::All, &rows, || {
         let root = CancellationToken::new();
         let child = root.child_token();
         let goes = Hand::waiting(child.cancelled());
@@ -56,7 +56,7 @@ fn waiter_goes() {
 /// A wait that is polled again meanwhile.
 #[test]
 fn waiter_is_polled() {
-    check(Bound::LightOrAll(3), &[Row::IsMoved], || {
+    check(Bound::All, &[Row::IsMoved], || {
         let root = CancellationToken::new();
         let child = root.child_token();
         let mut wait = Hand::waiting(child.cancelled());
@@ -93,7 +93,7 @@ fn a_child_is_made() {
 /// Two cancel at once, the one above the other; both calls leave theirs cancelled.
 #[test]
 fn two_cancel() {
-    check(Bound::LightOrAll(3), &[Row::TokenIsCancelled], || {
+    check(Bound::All, &[Row::TokenIsCancelled], || {
         let root = CancellationToken::new();
         let middle = root.child_token();
         let leaf = middle.child_token();
@@ -118,7 +118,7 @@ fn two_cancel() {
 /// behind is cancelled.
 #[test]
 fn handles_go() {
-    check(Bound::LightOrAll(3), &[Row::TokenIsCancelled], || {
+    check(Bound::All, &[Row::TokenIsCancelled], || {
         let root = CancellationToken::new();
         let middle = root.child_token();
         let leaves = [middle.child_token(), middle.child_token()];

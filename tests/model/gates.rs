@@ -62,8 +62,9 @@ impl Real for WaitGroup {
         Box::pin(self.wait())
     }
     fn count(&self) -> usize {
-        assert_eq!(self.is_empty(), self.len() == 0);
-        self.len()
+        let len = self.len();
+        assert_eq!(self.is_empty(), len == 0);
+        len
     }
     fn waiter_count(&self) -> usize {
         self.waiter_count()
