@@ -4,6 +4,8 @@
 //! A wait that is never woken is a deadlock, which shuttle reports, with the order to
 //! replay. Each thread polls only when its own waker was called.
 
+#[path = "shuttle/endings.rs"]
+mod endings;
 #[path = "shuttle/once.rs"]
 mod once;
 #[path = "shuttle/primitives.rs"]
@@ -29,7 +31,7 @@ use shuttle::{
 use crate::waiter_queue::{Kind, Runtime, block_on};
 
 /// The tests that share `SHUTTLE_ITERATIONS`.
-const TESTS: usize = 15;
+const TESTS: usize = 18;
 
 /// How many preemptions the second half of the orders has at most, among those that count.
 const DEPTH: usize = 4;
