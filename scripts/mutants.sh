@@ -3,8 +3,10 @@
 # Do the models see it? Breaks the sources in one place at a time and runs the models
 # (scripts/loom.sh light) on each broken copy, until one fails.
 #
-#   scripts/mutants.sh [FILTER]       only mutants whose name contains FILTER
-#   scripts/mutants.sh --list [FILTER]
+#   scripts/mutants.sh [FILTER...]    only mutants whose name contains one of these
+#   scripts/mutants.sh --list [FILTER...]
+#
+# A run that was ended goes on where it was, as long as the sources are the same.
 #
 # Every Acquire and Release in the sources below is made Relaxed, and each line of
 # mutants.txt is applied. Prints `killed` or `SURVIVED` and where the models failed;
@@ -17,9 +19,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 # Where the order of memory matters.
-ORDERED=(permits.rs mutex/raw.rs notify.rs event.rs gate.rs condvar.rs once_cell/turn.rs
+ORDERED=(permits.rs mutex/raw.rs rwlock/raw.rs notify.rs event.rs gate.rs condvar.rs once_cell/turn.rs
     cancellation_token/node.rs cancellation_token/tree.rs waiter_queue/waiter.rs
-    waiter_queue/blocking.rs)
+    waiter_queue/shares.rs waiter_queue/blocking.rs)
 TABLE=$CRATE_DIR/scripts/mutants.txt
 KNOWN=$CRATE_DIR/scripts/mutants-known.txt
 WORK=${CARGO_TARGET_DIR:-$CRATE_DIR/target}/mutants
@@ -28,39 +30,52 @@ LIMIT=${MUTANT_SECONDS:-180}
 
 list=
 if [ "${1:-}" = --list ]; then list=1; shift; fi
-filter=${1:-}
+[ $# -gt 0 ] || set -- ''
+filters=("$@")
+
+is_wanted() {
+    local filter
+    for filter in "${filters[@]}"; do
+        case $1 in *"$filter"*) return 0;; esac
+    done
+    return 1
+}
 
 # all: one mutant a line: name, file, Perl code
 all() {
     local file n
     for file in "${ORDERED[@]}"; do
-        n=$(grep -v '^ *//' "$CRATE_DIR/src/$file" | grep -oE 'Ordering::(Acquire|Release)' | wc -l)
+        n=$(grep -v '^ *//' "$CRATE_DIR/src/$file" | grep -oE 'Ordering::(AcqRel|Acquire|Release)' | wc -l)
         for ((i = 1; i <= n; i++)); do
             # the i-th that is not in a comment; the name tells its line's text
-            printf '%s\t%s\t%s\n' "relaxed-${file##*/}-$i" "$file" \
-                "my \$k = 0; s{^(?!\\s*//)(.*)\$}{my \$l = \$1; \$l =~ s/Ordering::\\K(Acquire|Release)/++\$k == $i ? q(Relaxed) : \$1/ge; \$l}gem"
+            printf '%s\t%s\t%s\n' "relaxed-${file//\//-}-$i" "$file" \
+                "my \$k = 0; s{^(?!\\s*//)(.*)\$}{my \$l = \$1; \$l =~ s/Ordering::\\K(AcqRel|Acquire|Release)/++\$k == $i ? q(Relaxed) : \$1/ge; \$l}gem"
         done
     done
     grep -v '^#' "$TABLE"
 }
 
 export RUSTFLAGS="--cfg loom -A warnings" CARGO_TARGET_DIR=$WORK/target RUST_BACKTRACE=0
-export CARGO_PROFILE_LOOM_INCREMENTAL=true
+# Most of the time goes into building.
+export CARGO_PROFILE_LOOM_INCREMENTAL=true CARGO_PROFILE_LOOM_OPT_LEVEL=1 CARGO_PROFILE_LOOM_DEBUG=0
 
 BROKEN='it does not compile'
 
-# try: builds the copy and runs its models; says where they failed, or nothing
-try() {
-    local log=$WORK/log binary pid
-    (cd "$COPY" && cargo test --quiet --profile loom --lib --no-run --message-format=json 2>"$WORK/errors") |
-        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$WORK/binary"
-    binary=$(tail -n 1 "$WORK/binary")
-    if [ -z "$binary" ]; then
-        tail -n 20 "$WORK/errors" >&2
-        echo "$BROKEN"
-        return
-    fi
-    (cd "$COPY" && exec timeout "$LIMIT" "$binary" --nocapture --test-threads 2) >"$log" 2>&1 &
+# models_of FILE: the models that are most likely to see a change there
+models_of() {
+    case $1 in
+        waiter_queue/home.rs | waiter_queue/batch.rs) echo home::;;
+        waiter_queue/shares.rs) echo shares::;;
+        waiter_queue/*) echo queue::;;
+        */*) echo "${1%%/*}::";;
+        *) echo "${1%.rs}::";;
+    esac
+}
+
+# failing BINARY [FILTER]: runs its models, and says where they failed, or nothing
+failing() {
+    local log=$WORK/log pid
+    (cd "$COPY" && exec timeout "$LIMIT" "$1" --nocapture --test-threads 2 ${2:+"$2"}) >"$log" 2>&1 &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
         if grep -q 'panicked at' "$log"; then
@@ -73,6 +88,22 @@ try() {
     if ! wait "$pid" || grep -q 'panicked at' "$log"; then
         sed -n "s/^thread '\(models::\)\{0,1\}\([^']*\)'.*panicked at.*/\2/p" "$log" | head -n 1 | grep . || echo 'it did not end, or aborted'
     fi
+}
+
+# try [MODELS]: builds the copy and runs its models, these first; says where they failed, or nothing
+try() {
+    local binary by=
+    (cd "$COPY" && cargo test --quiet --profile loom --lib --no-run --message-format=json 2>"$WORK/errors") |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$WORK/binary"
+    binary=$(tail -n 1 "$WORK/binary")
+    if [ -z "$binary" ]; then
+        tail -n 20 "$WORK/errors" >&2
+        echo "$BROKEN"
+        return
+    fi
+    [ -z "${1:-}" ] || by=$(failing "$binary" "$1")
+    [ -n "$by" ] || by=$(failing "$binary")
+    [ -z "$by" ] || printf '%s\n' "$by"
 }
 
 copy() {
@@ -88,16 +119,20 @@ mkdir -p "$WORK"
 exec 4>"$WORK/lock"
 flock -n 4 || die "another run works in $WORK"
 
-if [ -z "$list" ]; then
+sources=$(cd "$CRATE_DIR" && cat Cargo.lock scripts/mutants* $(find src -name '*.rs' | sort) | sha256sum)
+RESULTS=$WORK/results-${sources:0:16}
+
+if [ -z "$list" ] && [ ! -e "$RESULTS" ]; then
     # Models that fail on sound sources would kill every mutant.
     copy
     by=$(LIMIT=$((3 * LIMIT)) && try)
     [ -z "$by" ] || die "the models fail on the sources as they are: $by"
+    : >"$RESULTS"
 fi
 
 start=$SECONDS killed=0 survived=0 wrong=0 unusable=
 while IFS=$'\t' read -r name file code <&3; do
-    case $name in *"$filter"*) ;; *) continue;; esac
+    is_wanted "$name" || continue
     copy
     perl -0pi -e "$code" "$COPY/src/$file"
     changed=$(diff "$CRATE_DIR/src/$file" "$COPY/src/$file" | sed -n 's/^> *//p' | head -n 1) || true
@@ -109,7 +144,12 @@ while IFS=$'\t' read -r name file code <&3; do
         printf '%s: %s\n' "$name" "$changed"
         continue
     fi
-    by=$(try)
+    if grep -q "^$name"$'\t' "$RESULTS"; then
+        by=$(sed -n "s/^$name\t//p" "$RESULTS" | head -n 1)
+    else
+        by=$(try "$(models_of "$file")")
+        printf '%s\t%s\n' "$name" "$by" >>"$RESULTS"
+    fi
     known=$(sed -n "s/^$name\t//p" "$KNOWN")
     if [ "$by" = "$BROKEN" ]; then
         unusable="$unusable $name" wrong=1
