@@ -119,7 +119,7 @@ mkdir -p "$WORK"
 exec 4>"$WORK/lock"
 flock -n 4 || die "another run works in $WORK"
 
-sources=$(cd "$CRATE_DIR" && cat Cargo.lock scripts/mutants* $(find src -name '*.rs' | sort) | sha256sum)
+sources=$(cd "$CRATE_DIR" && find Cargo.lock scripts/mutants.txt src -type f | sort | xargs sha256sum | sha256sum)
 RESULTS=$WORK/results-${sources:0:16}
 
 if [ -z "$list" ] && [ ! -e "$RESULTS" ]; then
