@@ -337,7 +337,11 @@ fn block(world: &World, seed: u64, rounds: usize) {
 
 fn main() {
     let seconds = env::var("SOAK_SECONDS").map_or(3, |s| s.parse().expect("a number of seconds"));
-    let (herd, steps) = if common::is_slow() { (8, 20) } else { (24, 200) };
+    let (herd, steps) = if common::is_slow() {
+        (8, 20)
+    } else {
+        (24, 200)
+    };
     let tally = Arc::new(Tally::default());
     let current = Arc::new(std::sync::Mutex::new(Arc::new(World::new())));
     let over = Arc::new(AtomicBool::new(false));

@@ -301,3 +301,41 @@ fn promised_ones_are_not_forgotten() {
         assert_at_rest(&semaphore, 1);
     });
 }
+
+/// Two give while one comes who wants both, and who is to see what each of them did. One of them
+/// may not have seen the waiter yet, or see one that has gone.
+fn two_give_to_one(one_has_gone: bool) {
+    let semaphore = Arc::new(Semaphore::new(2));
+    let cells = Arc::new([Cell::new(), Cell::new()]);
+    let permits = [semaphore.try_acquire_owned(), semaphore.try_acquire_owned()];
+    if one_has_gone {
+        drop(Hand::waiting(semaphore.acquire()));
+    }
+    let mut at = 0;
+    let givers = permits.map(|permit| {
+        let cells = Arc::clone(&cells);
+        at += 1;
+        thread::spawn(move || {
+            cells[at - 1].change();
+            drop(permit);
+        })
+    });
+    let both = block_on(semaphore.acquire_many(2));
+    cells.iter().for_each(Cell::change);
+    drop(both);
+    join(givers);
+    assert_at_rest(&semaphore, 2);
+}
+
+#[test]
+fn two_give_to_one_that_comes() {
+    let rows = [Row::GivenToQueue, Row::AskedOfTooFew, Row::Distributed];
+    check(Bound::Light(3), &rows, || two_give_to_one(false));
+}
+
+#[test]
+fn two_give_after_one_has_gone() {
+    check(Bound::Light(3), &[Row::NobodyLeft], || {
+        two_give_to_one(true)
+    });
+}
