@@ -137,7 +137,7 @@ if [[ -n ${EXAMPLES_DIR:-} ]]; then
     bin=$(cd "$EXAMPLES_DIR" && pwd)
 else
     (cd "$repo" && cargo build --release --example bounded_tasks --example basic_semaphore \
-        --example condvar_signaling --example routing_table \
+        --example condvar_signaling --example graceful_shutdown --example routing_table \
         --example game_of_life --example shared_config)
     bin=${CARGO_TARGET_DIR:-$repo/target}/release/examples
     bin=$(cd "$repo" && cd "$bin" && pwd)
@@ -152,6 +152,35 @@ for example in basic_semaphore condvar_signaling routing_table game_of_life shar
         check "$example" "$bin/$example"
     fi
 done
+
+# Stopped while a connection is open: what was sent is answered, and all ends in good order.
+stopped_gracefully() {
+    local address answer status=0
+    "$bin/graceful_shutdown" --bound 2 >"$tmp/server.out" 2>"$tmp/server.err" </dev/null &
+    child=$!
+    until address=$(sed -n 's/^listening on 127\.0\.0\.1://p' "$tmp/server.out") && [[ -n $address ]]; do
+        kill -0 "$child" || return 1
+    done
+    exec 3<>"/dev/tcp/127.0.0.1/$address"
+    echo first >&3
+    read -r answer <&3
+    echo second >&3
+    kill -INT "$child"
+    answer="$answer $(cat <&3)"
+    exec 3>&-
+    wait "$child" || status=$?
+    child=
+    cat "$tmp/server.out" "$tmp/server.err"
+    echo "answers: $answer, exit status $status"
+    [[ $answer == 'first second' && $status == 0 ]] &&
+        grep -q '^cut: 0$' "$tmp/server.out" &&
+        grep -q '^runtime [0-9]*: 1 connections, 13 bytes$' "$tmp/server.out"
+}
+if [[ -x $bin/graceful_shutdown ]]; then
+    check "graceful_shutdown: answers, then ends" stopped_gracefully
+else
+    skip graceful_shutdown "not in $bin"
+fi
 
 # A copy that another user can run as well.
 chmod 755 "$tmp"
