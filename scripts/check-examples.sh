@@ -156,7 +156,9 @@ done
 # Stopped while a connection is open: what was sent is answered, and all ends in good order.
 stopped_gracefully() {
     local address answer status=0
-    "$bin/graceful_shutdown" --bound 2 >"$tmp/server.out" 2>"$tmp/server.err" </dev/null &
+    # What a script starts in the background would ignore the signal.
+    perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV or die' "$bin/graceful_shutdown" --bound 2 \
+        >"$tmp/server.out" 2>"$tmp/server.err" </dev/null &
     child=$!
     until address=$(sed -n 's/^listening on 127\.0\.0\.1://p' "$tmp/server.out") && [[ -n $address ]]; do
         kill -0 "$child" || return 1
