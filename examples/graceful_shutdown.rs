@@ -14,9 +14,10 @@
 //!
 //! # What a stop does
 //!
-//! The kernel may have accepted a connection, or read from one, when the operation is about to
-//! be given up; a future that is merely dropped would lose it. So it is not dropped: it is
-//! asked to end and then waited for, and what it brought is served ([`settle`]).
+//! An operation that is given up may have been done by then, and what it brought would be lost:
+//! a connection that the kernel has accepted, or bytes that it has read. So whatever may be given
+//! up is a wait until a socket is ready ([`PollFd`]), which brings nothing; the operation
+//! follows, and does not wait.
 //!
 //! A connection ends when the client closes it or, after the stop, at the first moment when
 //! nothing is unanswered. Then the client sees the end of the stream after all answers.
@@ -25,7 +26,8 @@
 use std::{
     ffi::OsStr,
     fmt,
-    io::{self, Write},
+    future::poll_fn,
+    io::{self, Read, Write},
     net::{self, SocketAddr},
     num::NonZero,
     pin::pin,
@@ -39,10 +41,7 @@ use std::{
 };
 
 use compio::{
-    BufResult,
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    runtime::{CancelToken, FutureExt as _, Runtime, spawn},
+    runtime::{Runtime, fd::PollFd, spawn},
     signal::ctrl_c,
     time::timeout,
 };
@@ -66,8 +65,8 @@ A second Ctrl-C ends it at once.
 
 Exit status: 0 nothing was cut, 1 something failed or was cut, 2 bad usage or address.";
 
-/// The most runtimes one may ask for. A listening socket of Windows belongs to the completion
-/// port of a single runtime.
+/// The most runtimes one may ask for. On Windows one event tells that a socket is ready, and so
+/// one runtime.
 const MAX_THREADS: usize = if cfg!(windows) { 1 } else { 1024 };
 /// The largest read.
 const CHUNK: usize = 16 * 1024;
@@ -229,24 +228,26 @@ impl Server {
     ) -> io::Result<Arc<Served>> {
         Runtime::new()?.block_on(async {
             let served = Arc::new(Served::default());
-            let listener = TcpListener::from_std(socket)?;
+            socket.set_nonblocking(true)?;
+            let listener = PollFd::new(socket)?;
             self.accept(&listener, &served).await;
             // New clients are refused once the last runtime has closed it.
-            let closed = listener.close().await;
+            drop(listener);
             drop(guard);
             // A runtime that ended would drop its connections.
             self.open.wait().await;
-            closed.map(|()| served)
+            Ok(served)
         })
     }
 
-    async fn accept(self: &Arc<Self>, listener: &TcpListener, served: &Arc<Served>) {
+    async fn accept(self: &Arc<Self>, listener: &PollFd<net::TcpListener>, served: &Arc<Served>) {
         while let Some(permit) = self
             .stop
             .run_until_cancelled(self.permits.acquire_owned())
             .await
         {
-            match settle(&self.stop, listener.accept()).await {
+            let next = poll_fn(|cx| listener.poll_accept_with(cx, net::TcpListener::accept));
+            match self.stop.run_until_cancelled(next).await {
                 Some(Ok((stream, _))) => {
                     // Counted while the acceptor still is.
                     let place = Place::new(self, permit);
@@ -259,7 +260,6 @@ impl Server {
                     })
                     .detach();
                 }
-                Some(Err(_)) if self.stop.is_cancelled() => {}
                 Some(Err(cause)) => {
                     complain(format_args!("cannot accept: {cause}"));
                     let pause = compio::time::sleep(PAUSE);
@@ -271,56 +271,49 @@ impl Server {
     }
 
     /// Answers all that comes. An error means that something remained unanswered.
-    async fn serve(&self, mut stream: TcpStream, served: &Served) -> io::Result<()> {
-        let mut buffer = Vec::with_capacity(CHUNK);
+    async fn serve(&self, stream: net::TcpStream, served: &Served) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let stream = PollFd::new(stream)?;
+        let mut buffer = vec![0; CHUNK];
         let mut first = true;
-        while let Some(received) = self.receive(&mut stream, buffer).await? {
-            if received.is_empty() {
-                return stream.close().await;
+        while let Some(received) = self.receive(&stream, &mut buffer).await? {
+            if received == 0 {
+                return Ok(());
             }
-            let BufResult(written, sent) = stream.write_all(received).await;
-            written?;
+            send(&stream, &buffer[..received]).await?;
             if std::mem::take(&mut first) {
                 served.connections.fetch_add(1, Relaxed);
             }
-            served.bytes.fetch_add(sent.len() as u64, Relaxed);
-            buffer = sent;
+            served.bytes.fetch_add(received as u64, Relaxed);
         }
         // To close a socket that still receives would reset the connection, and the client
         // might lose the answers that are on their way.
-        stream.shutdown().await?;
+        stream.shutdown(net::Shutdown::Write)?;
         // Whether it takes too long or fails: all is answered.
         let _ = timeout(LINGER, async {
-            let mut buffer = Vec::with_capacity(CHUNK);
-            while let BufResult(Ok(1..), mut discarded) = stream.read(buffer).await {
-                discarded.clear();
-                buffer = discarded;
-            }
+            while receive(&stream, &mut buffer)
+                .await
+                .is_ok_and(|read| read > 0)
+            {}
         })
         .await;
-        stream.close().await
+        Ok(())
     }
 
-    /// What comes next, which is nothing at the end of the stream. `None` after the stop, if
-    /// nothing has come.
+    /// How much has come, which is nothing at the end of the stream. `None` after the stop, if
+    /// nothing has come by now.
     async fn receive(
         &self,
-        stream: &mut TcpStream,
-        mut buffer: Vec<u8>,
-    ) -> io::Result<Option<Vec<u8>>> {
-        buffer.clear();
-        let read = settle(&self.stop, stream.read(buffer)).await;
-        match read {
-            Some(BufResult(Ok(_), received)) => return Ok(Some(received)),
-            Some(BufResult(Err(error), _)) if !self.stop.is_cancelled() => return Err(error),
-            // Given up, or not begun; something may have come all the same.
-            _ => {}
+        stream: &PollFd<net::TcpStream>,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<usize>> {
+        if let Some(read) = self.stop.run_until_cancelled(receive(stream, buffer)).await {
+            return read.map(Some);
         }
-        if !has_input(stream)? {
-            return Ok(None);
+        match (&**stream).read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            read => read.map(Some),
         }
-        let BufResult(read, received) = stream.read(Vec::with_capacity(CHUNK)).await;
-        read.map(|_| Some(received))
     }
 
     fn summary(&self, runtimes: &[Arc<Served>]) -> String {
@@ -367,38 +360,21 @@ impl Drop for Place {
     }
 }
 
-/// Runs an operation until it is done. After the stop it is asked to end, and still waited for:
-/// it may have been done by then. `None` if it was not begun.
-pub(crate) async fn settle<F: Future>(stop: &CancellationToken, operation: F) -> Option<F::Output> {
-    if stop.is_cancelled() {
-        return None;
-    }
-    let cancel = CancelToken::new();
-    let mut operation = pin!(operation.with_cancel(cancel.clone()));
-    if let Some(output) = stop.run_until_cancelled(operation.as_mut()).await {
-        return Some(output);
-    }
-    cancel.cancel();
-    Some(operation.await)
+/// Waits until something has come, and reads it. If it is dropped, nothing was read.
+async fn receive(stream: &PollFd<net::TcpStream>, buffer: &mut [u8]) -> io::Result<usize> {
+    poll_fn(|cx| stream.poll_read_with(cx, |mut socket| socket.read(buffer))).await
 }
 
-/// Whether a read would be done at once, without waiting. There must be no other operation.
-fn has_input(stream: &TcpStream) -> io::Result<bool> {
-    #[cfg(unix)]
-    let handle = std::os::fd::AsFd::as_fd(stream).try_clone_to_owned()?;
-    #[cfg(windows)]
-    let handle = std::os::windows::io::AsSocket::as_socket(stream).try_clone_to_owned()?;
-    let socket = net::TcpStream::from(handle);
-    socket.set_nonblocking(true)?;
-    let peeked = socket.peek(&mut [0]);
-    // The mode is that of all handles, and compio expects its own.
-    let polling = Runtime::with_current(|runtime| runtime.driver_type().is_polling());
-    socket.set_nonblocking(polling)?;
-    match peeked {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
+async fn send(stream: &PollFd<net::TcpStream>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let sent =
+            poll_fn(|cx| stream.poll_write_with(cx, |mut socket| socket.write(bytes))).await?;
+        if sent == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[sent..];
     }
+    Ok(())
 }
 
 pub(crate) struct Args {

@@ -168,7 +168,7 @@ stopped_gracefully() {
     read -r answer <&3
     echo second >&3
     kill -INT "$child"
-    answer="$answer $(cat <&3)"
+    answer="$answer $(timeout 60 cat <&3)"
     exec 3>&-
     wait "$child" || status=$?
     child=
