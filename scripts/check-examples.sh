@@ -138,12 +138,12 @@ if [[ -n ${EXAMPLES_DIR:-} ]]; then
 else
     (cd "$repo" && cargo build --release --example bounded_tasks --example basic_semaphore \
         --example condvar_signaling --example graceful_shutdown --example routing_table \
-        --example game_of_life --example shared_config)
+        --example game_of_life --example shared_config --example latched_start)
     bin=${CARGO_TARGET_DIR:-$repo/target}/release/examples
     bin=$(cd "$repo" && cd "$bin" && pwd)
 fi
 
-for example in basic_semaphore condvar_signaling routing_table game_of_life shared_config; do
+for example in basic_semaphore condvar_signaling routing_table game_of_life shared_config latched_start; do
     if [[ -n ${EXAMPLES_DIR:-} && ! -x $bin/$example ]]; then
         skip "$example" "not in $EXAMPLES_DIR"
     elif command -v timeout >/dev/null; then
