@@ -19,7 +19,9 @@
 case ${1:-} in
     thread)       export COMPIO_SYNC_SLOW=1
                   export TSAN_OPTIONS="suppressions=$LIB/tsan-suppressions.txt ${TSAN_OPTIONS:-}";;
-    address|leak) ;;
+    # Some tests leak on purpose; that is for the leak sanitizer to tell.
+    address)      export ASAN_OPTIONS="detect_leaks=0 ${ASAN_OPTIONS:-}";;
+    leak)         ;;
     *)            usage 2;;
 esac
 sanitizer=$1
