@@ -276,7 +276,8 @@ impl Server {
         let stream = PollFd::new(stream)?;
         let mut buffer = vec![0; CHUNK];
         let mut first = true;
-        while let Some(received) = self.receive(&stream, &mut buffer).await? {
+        // All is answered where it reads: a client that has gone, however, is not cut.
+        while let Ok(Some(received)) = self.receive(&stream, &mut buffer).await {
             if received == 0 {
                 return Ok(());
             }
@@ -288,7 +289,7 @@ impl Server {
         }
         // To close a socket that still receives would reset the connection, and the client
         // might lose the answers that are on their way.
-        stream.shutdown(net::Shutdown::Write)?;
+        let _ = stream.shutdown(net::Shutdown::Write);
         // Whether it takes too long or fails: all is answered.
         let _ = timeout(LINGER, async {
             while receive(&stream, &mut buffer)

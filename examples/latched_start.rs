@@ -81,5 +81,8 @@ fn work(file: &str, is_ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
 fn ask(address: SocketAddr) -> io::Result<String> {
     let mut line = String::new();
     BufReader::new(TcpStream::connect(address)?).read_line(&mut line)?;
-    Ok(line.trim_end().to_owned())
+    match line.trim_end() {
+        "" => Err(io::ErrorKind::UnexpectedEof.into()),
+        line => Ok(line.to_owned()),
+    }
 }

@@ -310,8 +310,17 @@ fn wide_and_deep_trees_take_no_stack() {
                     drop(root);
                     assert!(!children[wide / 2].is_cancelled());
                 } else {
+                    let mut waits: Vec<_> = children
+                        .iter()
+                        .step_by(7)
+                        .map(|child| Hand::waiting(child.cancelled()))
+                        .collect();
                     root.cancel();
                     assert!(children.iter().all(CancellationToken::is_cancelled));
+                    for wait in &mut waits {
+                        assert_eq!(wait.wakes(), 1);
+                        wait.expect_ready();
+                    }
                 }
             }
             for order in 0..3 {
@@ -321,7 +330,10 @@ fn wide_and_deep_trees_take_no_stack() {
                 }
                 match order {
                     0 => {
+                        let mut last = Hand::waiting(line.last().unwrap().cancelled());
                         line[0].cancel();
+                        assert_eq!(last.wakes(), 1);
+                        last.expect_ready();
                         assert!(line.iter().all(CancellationToken::is_cancelled));
                     }
                     // From the root on, and the other way round.

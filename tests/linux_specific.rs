@@ -292,10 +292,16 @@ fn cancel_a_tree() {
         match seccomp::count_shared_futex_wakes(|| root.cancel()) {
             Ok(calls) if expected() == Backend::Futex => assert_eq!(calls, RUNTIMES),
             Ok(calls) => assert_eq!(calls, 0),
-            Err(error) => {
+            // Some containers do not let a program watch its own calls.
+            Err(error)
+                if [libc::EPERM, libc::EACCES, libc::ENOSYS]
+                    .map(Some)
+                    .contains(&error.raw_os_error()) =>
+            {
                 eprintln!("the calls cannot be counted here: {error}");
                 root.cancel();
             }
+            Err(error) => panic!("the calls are not counted: {error}"),
         }
     });
 }
