@@ -49,6 +49,7 @@ use compio_sync::{
     CancellationToken, OwnedSemaphorePermit, OwnedWaitGroupGuard, Semaphore, WaitGroup,
 };
 use futures_util::future::{Either, poll_immediate, select};
+use socket2::Socket;
 
 const HELP: &str = "\
 Echoes what it is sent over TCP, until Ctrl-C; then finishes what it has begun.
@@ -228,6 +229,7 @@ impl Server {
     ) -> io::Result<Arc<Served>> {
         Runtime::new()?.block_on(async {
             let served = Arc::new(Served::default());
+            let socket = Socket::from(socket);
             socket.set_nonblocking(true)?;
             let listener = PollFd::new(socket)?;
             self.accept(&listener, &served).await;
@@ -240,13 +242,13 @@ impl Server {
         })
     }
 
-    async fn accept(self: &Arc<Self>, listener: &PollFd<net::TcpListener>, served: &Arc<Served>) {
+    async fn accept(self: &Arc<Self>, listener: &PollFd<Socket>, served: &Arc<Served>) {
         while let Some(permit) = self
             .stop
             .run_until_cancelled(self.permits.acquire_owned())
             .await
         {
-            let next = poll_fn(|cx| listener.poll_accept_with(cx, net::TcpListener::accept));
+            let next = poll_fn(|cx| listener.poll_accept_with(cx, Socket::accept));
             match self.stop.run_until_cancelled(next).await {
                 Some(Ok((stream, _))) => {
                     // Counted while the acceptor still is.
@@ -271,7 +273,7 @@ impl Server {
     }
 
     /// Answers all that comes. An error means that something remained unanswered.
-    async fn serve(&self, stream: net::TcpStream, served: &Served) -> io::Result<()> {
+    async fn serve(&self, stream: Socket, served: &Served) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         let stream = PollFd::new(stream)?;
         let mut buffer = vec![0; CHUNK];
@@ -305,7 +307,7 @@ impl Server {
     /// nothing has come by now.
     async fn receive(
         &self,
-        stream: &PollFd<net::TcpStream>,
+        stream: &PollFd<Socket>,
         buffer: &mut [u8],
     ) -> io::Result<Option<usize>> {
         if let Some(read) = self.stop.run_until_cancelled(receive(stream, buffer)).await {
@@ -362,11 +364,11 @@ impl Drop for Place {
 }
 
 /// Waits until something has come, and reads it. If it is dropped, nothing was read.
-async fn receive(stream: &PollFd<net::TcpStream>, buffer: &mut [u8]) -> io::Result<usize> {
+async fn receive(stream: &PollFd<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
     poll_fn(|cx| stream.poll_read_with(cx, |mut socket| socket.read(buffer))).await
 }
 
-async fn send(stream: &PollFd<net::TcpStream>, mut bytes: &[u8]) -> io::Result<()> {
+async fn send(stream: &PollFd<Socket>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let sent =
             poll_fn(|cx| stream.poll_write_with(cx, |mut socket| socket.write(bytes))).await?;
