@@ -19,6 +19,8 @@
 //! up is a wait until a socket is ready ([`PollFd`]), which brings nothing; the operation
 //! follows, and does not wait.
 //!
+//! For Unix. It compiles for Windows too, but has not been seen to work there.
+//!
 //! A connection ends when the client closes it or, after the stop, at the first moment when
 //! nothing is unanswered. Then the client sees the end of the stream after all answers.
 //! Clients that nobody had accepted yet are refused by the system.
