@@ -1,4 +1,4 @@
-//! The barrier, beside tokio's: tasks that keep step, of one runtime or of two.
+//! The barrier, beside tokio's and async-lock's: tasks that keep step, of one runtime or of two.
 //!
 //! `cargo bench --bench barrier [-- FILTER]`. Times are for a step of all of them together.
 
@@ -37,6 +37,22 @@ fn steps(c: &mut Criterion, runtimes: usize) {
         group.bench_with_input(BenchmarkId::new("tokio", many), &many, |b, &many| {
             b.iter_custom(|n| {
                 let barrier = Arc::new(tokio::sync::Barrier::new(runtimes * many));
+                on_runtimes(runtimes, async || {
+                    let task = || {
+                        let barrier = barrier.clone();
+                        async move {
+                            for _ in 0..n {
+                                barrier.wait().await;
+                            }
+                        }
+                    };
+                    tasks(many, task).await;
+                })
+            });
+        });
+        group.bench_with_input(BenchmarkId::new("async-lock", many), &many, |b, &many| {
+            b.iter_custom(|n| {
+                let barrier = Arc::new(async_lock::Barrier::new(runtimes * many));
                 on_runtimes(runtimes, async || {
                     let task = || {
                         let barrier = barrier.clone();

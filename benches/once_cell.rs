@@ -1,4 +1,4 @@
-//! Cells that are set once, beside tokio's: a value that is there, one that is made, and many
+//! Cells that are set once, beside tokio's and async-lock's: a value that is there, one that is made, and many
 //! that wait for it.
 //!
 //! `cargo bench --bench once_cell [-- FILTER]`. Times are for a look, a cell, or a cell with
@@ -16,9 +16,11 @@ use criterion::{BenchmarkId, Criterion};
 fn set(c: &mut Criterion) {
     let ours = compio_sync::OnceCell::from(1_u64);
     let tokios = tokio::sync::OnceCell::from(1_u64);
+    let async_locks = async_lock::OnceCell::from(1_u64);
     let mut group = c.benchmark_group("once_cell/get of a set one");
     group.bench_function("compio-sync", |b| b.iter(|| black_box(&ours).get()));
     group.bench_function("tokio", |b| b.iter(|| black_box(&tokios).get()));
+    group.bench_function("async-lock", |b| b.iter(|| black_box(&async_locks).get()));
     group.finish();
     let mut group = c.benchmark_group("once_cell/get_or_init of a set one");
     group.bench_function("compio-sync", |b| {
@@ -35,6 +37,15 @@ fn set(c: &mut Criterion) {
             on_runtime(async || {
                 for _ in 0..n {
                     black_box(black_box(&tokios).get_or_init(async || 2).await);
+                }
+            })
+        });
+    });
+    group.bench_function("async-lock", |b| {
+        b.iter_custom(|n| {
+            on_runtime(async || {
+                for _ in 0..n {
+                    black_box(black_box(&async_locks).get_or_init(async || 2).await);
                 }
             })
         });
@@ -64,6 +75,16 @@ fn alone(c: &mut Criterion) {
             })
         });
     });
+    group.bench_function("async-lock", |b| {
+        b.iter_custom(|n| {
+            on_runtime(async || {
+                for _ in 0..n {
+                    let cell = async_lock::OnceCell::new();
+                    black_box(black_box(&cell).get_or_init(async || 2_u64).await);
+                }
+            })
+        });
+    });
 }
 
 /// `many` tasks of one runtime ask at once; the first makes the value in a turn of its own.
@@ -86,6 +107,18 @@ fn herd(c: &mut Criterion) {
             b.iter_custom(|n| {
                 let begin = || {
                     let cell = Arc::new(tokio::sync::OnceCell::new());
+                    move || {
+                        let cell = cell.clone();
+                        async move { *cell.get_or_init(made).await }
+                    }
+                };
+                until_all_have_it(n, many, begin)
+            });
+        });
+        group.bench_with_input(BenchmarkId::new("async-lock", many), &many, |b, &many| {
+            b.iter_custom(|n| {
+                let begin = || {
+                    let cell = Arc::new(async_lock::OnceCell::new());
                     move || {
                         let cell = cell.clone();
                         async move { *cell.get_or_init(made).await }
