@@ -65,14 +65,12 @@ impl Seen {
                 .map(|_| random.below(256) as u8)
                 .collect();
             let written = stream.write_all(&message);
-            // Over loopback, what is written has arrived.
-            let owed = accepted && !self.stopping.load(SeqCst);
             let answer = written.and_then(|()| answer(&mut stream, message.len()));
             match answer {
                 Ok(answer) if answer.len() == message.len() => assert_eq!(answer, message),
                 Ok(answer) => {
                     assert!(answer.is_empty(), "{} of {}", answer.len(), message.len());
-                    assert!(!owed, "no answer to what came before the stop");
+                    // What was written may not have arrived when the server looked.
                     assert!(self.stopping.load(SeqCst), "ended before the stop");
                     self.ended.fetch_add(usize::from(accepted), Relaxed);
                     break;
