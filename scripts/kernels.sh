@@ -168,6 +168,7 @@ make_image() {
     echo '127.0.0.1 localhost' >"$root/etc/hosts"
     {
         [ "$ACCEL" != tcg ] || echo 'export COMPIO_SYNC_SLOW=1'
+        echo 'export COMPIO_SYNC_COUNT_CALLS=1'     # nothing forbids that in the guest
         echo 'export RUST_BACKTRACE=1'
         for x in ${GUEST_ENV:-}; do echo "export ${x%%=*}=$(printf %q "${x#*=}")"; done
         echo "limit=$TEST_TIMEOUT mark='$MARK'"

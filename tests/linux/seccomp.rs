@@ -151,7 +151,7 @@ fn allow_one(listener: &OwnedFd) -> io::Result<u64> {
         ))?;
         let mut answer: libc::seccomp_notif_resp = std::mem::zeroed();
         answer.id = call.id;
-        answer.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32;
+        answer.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as _;
         is_done(libc::ioctl(
             listener,
             libc::SECCOMP_IOCTL_NOTIF_SEND,
