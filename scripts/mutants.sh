@@ -19,8 +19,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 # Where the order of memory matters.
-ORDERED=(permits.rs mutex/raw.rs rwlock/raw.rs notify.rs event.rs gate.rs condvar.rs once_cell/turn.rs
-    cancellation_token/node.rs cancellation_token/tree.rs waiter_queue/waiter.rs
+ORDERED=(permits.rs mutex/raw.rs rwlock/raw.rs notify.rs event.rs gate.rs condvar.rs
+    once_cell/turn.rs cancellation_token/node.rs cancellation_token/tree.rs waiter_queue/waiter.rs
     waiter_queue/shares.rs waiter_queue/blocking.rs)
 TABLE=$CRATE_DIR/scripts/mutants.txt
 KNOWN=$CRATE_DIR/scripts/mutants-known.txt
@@ -45,14 +45,22 @@ is_wanted() {
 all() {
     local file n
     for file in "${ORDERED[@]}"; do
-        n=$(grep -v '^ *//' "$CRATE_DIR/src/$file" | grep -oE 'Ordering::(AcqRel|Acquire|Release)' | wc -l)
+        n=$(grep -v '^ *//' "$CRATE_DIR/src/$file" | grep -oE 'Ordering::(AcqRel|Acquire|Release)' | wc -l) || true
         for ((i = 1; i <= n; i++)); do
             # the i-th that is not in a comment; the name tells its line's text
-            printf '%s\t%s\t%s\n' "relaxed-${file//\//-}-$i" "$file" \
-                "my \$k = 0; s{^(?!\\s*//)(.*)\$}{my \$l = \$1; \$l =~ s/Ordering::\\K(AcqRel|Acquire|Release)/++\$k == $i ? q(Relaxed) : \$1/ge; \$l}gem"
+            printf '%s\t%s\t%s\n' "$(relaxed "$file")$i" "$file" "my \$k = 0; $(
+                each_ordering "++\$k == $i ? q(Ordering::Relaxed) : \$&")"
         done
     done
     grep -v '^#' "$TABLE"
+}
+
+# relaxed FILE: what the names of its weakened orderings begin with
+relaxed() { printf 'relaxed-%s-' "${1//\//-}"; }
+
+# each_ordering EXPRESSION: Perl code that puts it in the place of each ordering
+each_ordering() {
+    printf '%s' "s{^(?!\\s*//)(.*)\$}{my \$l = \$1; \$l =~ s/Ordering::(AcqRel|Acquire|Release)/$1/ge; \$l}gem"
 }
 
 export RUSTFLAGS="--cfg loom -A warnings" CARGO_TARGET_DIR=$WORK/target RUST_BACKTRACE=0
@@ -90,20 +98,45 @@ failing() {
     fi
 }
 
-# try [MODELS]: builds the copy and runs its models, these first; says where they failed, or nothing
-try() {
-    local binary by=
+# build: makes the models of the copy $binary, which is empty if it does not compile
+build() {
     (cd "$COPY" && cargo test --quiet --profile loom --lib --no-run --message-format=json 2>"$WORK/errors") |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$WORK/binary"
     binary=$(tail -n 1 "$WORK/binary")
+    [ -n "$binary" ] || tail -n 20 "$WORK/errors" >&2
+}
+
+# try [MODELS]: runs the models of $binary, these first; says where they failed, or nothing
+try() {
+    local by=
     if [ -z "$binary" ]; then
-        tail -n 20 "$WORK/errors" >&2
         echo "$BROKEN"
         return
     fi
     [ -z "${1:-}" ] || by=$(failing "$binary" "$1")
     [ -n "$by" ] || by=$(failing "$binary")
     [ -z "$by" ] || printf '%s\n' "$by"
+}
+
+# build_switched: a copy of which $RELAXED tells at run time what is Relaxed: building takes longer than running
+build_switched() {
+    local file
+    copy
+    for file in "${ORDERED[@]}"; do
+        perl -0pi -e "my \$k = 0; $(each_ordering "++\$k; \"crate::relaxed(\\\"$(relaxed "$file")\$k\\\", \$&)\"")" "$COPY/src/$file"
+    done
+    cat >>"$COPY/src/lib.rs" <<'EOF'
+fn relaxed(name: &str, order: sys::sync::Ordering) -> sys::sync::Ordering {
+    static RELAXED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    match RELAXED.get_or_init(|| std::env::var("RELAXED").unwrap_or_default()) == name {
+        true => sys::sync::Ordering::Relaxed,
+        false => order,
+    }
+}
+EOF
+    build
+    [ -n "$binary" ] || die "the orderings cannot be switched"
+    cp "$binary" "$SWITCHED"
 }
 
 copy() {
@@ -119,12 +152,13 @@ mkdir -p "$WORK"
 exec 4>"$WORK/lock"
 flock -n 4 || die "another run works in $WORK"
 
-sources=$(cd "$CRATE_DIR" && find Cargo.lock scripts/mutants.txt src -type f | sort | xargs sha256sum | sha256sum)
+sources=$(cd "$CRATE_DIR" && find Cargo.lock scripts/mutants.sh scripts/mutants.txt src -type f | sort | xargs sha256sum | sha256sum)
 RESULTS=$WORK/results-${sources:0:16}
+SWITCHED=$WORK/switched-${sources:0:16}
 
 if [ -z "$list" ] && [ ! -e "$RESULTS" ]; then
     # Models that fail on sound sources would kill every mutant.
-    copy
+    build_switched
     by=$(LIMIT=$((3 * LIMIT)) && try)
     [ -z "$by" ] || die "the models fail on the sources as they are: $by"
     : >"$RESULTS"
@@ -147,7 +181,15 @@ while IFS=$'\t' read -r name file code <&3; do
     if grep -q "^$name"$'\t' "$RESULTS"; then
         by=$(sed -n "s/^$name\t//p" "$RESULTS" | head -n 1)
     else
-        by=$(try "$(models_of "$file")")
+        case $name in
+            relaxed-*)
+                [ -e "$SWITCHED" ] || build_switched
+                binary=$SWITCHED
+                by=$(RELAXED=$name try "$(models_of "$file")");;
+            *)
+                build
+                by=$(try "$(models_of "$file")");;
+        esac
         printf '%s\t%s\n' "$name" "$by" >>"$RESULTS"
     fi
     known=$(sed -n "s/^$name\t//p" "$KNOWN")
