@@ -3,6 +3,8 @@
 use std::{
     fmt,
     future::Future,
+    marker::PhantomData,
+    ops::Deref,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,15 +16,16 @@ use super::{
 };
 
 pin_project_lite::pin_project! {
-    /// Waits to read; made by [`RwLock::read`].
-    #[must_use = "futures do nothing unless they are awaited"]
-    pub struct RwLockRead<'a, T: ?Sized> {
-        lock: &'a RwLock<T>,
+    /// A request and the lock that it is made to, borrowed or shared: all of these futures, but
+    /// for what they ask for and the guard that they end with.
+    pub(super) struct Acquiring<T: ?Sized, L: Deref<Target = RwLock<T>>> {
+        lock: L,
         #[pin]
         request: Request,
+        _data: PhantomData<fn(&T)>,
     }
 
-    impl<T: ?Sized> PinnedDrop for RwLockRead<'_, T> {
+    impl<T: ?Sized, L: Deref<Target = RwLock<T>>> PinnedDrop for Acquiring<T, L> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             this.request.abandon(&this.lock.raw);
@@ -30,11 +33,46 @@ pin_project_lite::pin_project! {
     }
 }
 
+impl<T: ?Sized, L: Deref<Target = RwLock<T>>> Acquiring<T, L> {
+    /// Who upgrades has the upgradable lock and gives it to the request.
+    pub(super) fn new(lock: L, access: Access) -> Self {
+        Self {
+            lock,
+            request: Request::new(access),
+            _data: PhantomData,
+        }
+    }
+
+    /// Returns the lock when it is the caller's.
+    #[inline]
+    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L>
+    where
+        L: Clone,
+    {
+        let this = self.project();
+        this.request
+            .poll(&this.lock.raw, cx.waker())
+            .map(|()| this.lock.clone())
+    }
+
+    pub(super) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.request.debug(name, f)
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Waits to read; made by [`RwLock::read`].
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct RwLockRead<'a, T: ?Sized> {
+        #[pin]
+        inner: Acquiring<T, &'a RwLock<T>>,
+    }
+}
+
 impl<'a, T: ?Sized> RwLockRead<'a, T> {
     pub(super) fn new(lock: &'a RwLock<T>) -> Self {
         Self {
-            lock,
-            request: Request::new(Access::Read),
+            inner: Acquiring::new(lock, Access::Read),
         }
     }
 }
@@ -44,17 +82,13 @@ impl<'a, T: ?Sized> Future for RwLockRead<'a, T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let lock = *this.lock;
-        this.request
-            .poll(&lock.raw, cx.waker())
-            .map(|()| RwLockReadGuard::new(lock))
+        self.project().inner.poll(cx).map(RwLockReadGuard::new)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for RwLockRead<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("RwLockRead", f)
+        self.inner.debug("RwLockRead", f)
     }
 }
 
@@ -63,24 +97,15 @@ pin_project_lite::pin_project! {
     /// [`RwLock::read_owned`].
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct RwLockReadOwned<T: ?Sized> {
-        lock: Arc<RwLock<T>>,
         #[pin]
-        request: Request,
-    }
-
-    impl<T: ?Sized> PinnedDrop for RwLockReadOwned<T> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.lock.raw);
-        }
+        inner: Acquiring<T, Arc<RwLock<T>>>,
     }
 }
 
 impl<T: ?Sized> RwLockReadOwned<T> {
     pub(super) fn new(lock: Arc<RwLock<T>>) -> Self {
         Self {
-            lock,
-            request: Request::new(Access::Read),
+            inner: Acquiring::new(lock, Access::Read),
         }
     }
 }
@@ -90,16 +115,13 @@ impl<T: ?Sized> Future for RwLockReadOwned<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        this.request
-            .poll(&this.lock.raw, cx.waker())
-            .map(|()| OwnedRwLockReadGuard::new(Arc::clone(this.lock)))
+        self.project().inner.poll(cx).map(OwnedRwLockReadGuard::new)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for RwLockReadOwned<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("RwLockReadOwned", f)
+        self.inner.debug("RwLockReadOwned", f)
     }
 }
 
@@ -107,24 +129,15 @@ pin_project_lite::pin_project! {
     /// Waits to write; made by [`RwLock::write`].
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct RwLockWrite<'a, T: ?Sized> {
-        lock: &'a RwLock<T>,
         #[pin]
-        request: Request,
-    }
-
-    impl<T: ?Sized> PinnedDrop for RwLockWrite<'_, T> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.lock.raw);
-        }
+        inner: Acquiring<T, &'a RwLock<T>>,
     }
 }
 
 impl<'a, T: ?Sized> RwLockWrite<'a, T> {
     pub(super) fn new(lock: &'a RwLock<T>) -> Self {
         Self {
-            lock,
-            request: Request::new(Access::Write),
+            inner: Acquiring::new(lock, Access::Write),
         }
     }
 }
@@ -134,17 +147,13 @@ impl<'a, T: ?Sized> Future for RwLockWrite<'a, T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let lock = *this.lock;
-        this.request
-            .poll(&lock.raw, cx.waker())
-            .map(|()| RwLockWriteGuard::new(lock))
+        self.project().inner.poll(cx).map(RwLockWriteGuard::new)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for RwLockWrite<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("RwLockWrite", f)
+        self.inner.debug("RwLockWrite", f)
     }
 }
 
@@ -153,24 +162,15 @@ pin_project_lite::pin_project! {
     /// [`RwLock::write_owned`].
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct RwLockWriteOwned<T: ?Sized> {
-        lock: Arc<RwLock<T>>,
         #[pin]
-        request: Request,
-    }
-
-    impl<T: ?Sized> PinnedDrop for RwLockWriteOwned<T> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.lock.raw);
-        }
+        inner: Acquiring<T, Arc<RwLock<T>>>,
     }
 }
 
 impl<T: ?Sized> RwLockWriteOwned<T> {
     pub(super) fn new(lock: Arc<RwLock<T>>) -> Self {
         Self {
-            lock,
-            request: Request::new(Access::Write),
+            inner: Acquiring::new(lock, Access::Write),
         }
     }
 }
@@ -180,16 +180,16 @@ impl<T: ?Sized> Future for RwLockWriteOwned<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        this.request
-            .poll(&this.lock.raw, cx.waker())
-            .map(|()| OwnedRwLockWriteGuard::new(Arc::clone(this.lock)))
+        self.project()
+            .inner
+            .poll(cx)
+            .map(OwnedRwLockWriteGuard::new)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for RwLockWriteOwned<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("RwLockWriteOwned", f)
+        self.inner.debug("RwLockWriteOwned", f)
     }
 }
 
@@ -197,24 +197,15 @@ pin_project_lite::pin_project! {
     /// Waits to read with the right to upgrade; made by [`RwLock::upgradable_read`].
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct RwLockUpgradableRead<'a, T: ?Sized> {
-        lock: &'a RwLock<T>,
         #[pin]
-        request: Request,
-    }
-
-    impl<T: ?Sized> PinnedDrop for RwLockUpgradableRead<'_, T> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.lock.raw);
-        }
+        inner: Acquiring<T, &'a RwLock<T>>,
     }
 }
 
 impl<'a, T: ?Sized> RwLockUpgradableRead<'a, T> {
     pub(super) fn new(lock: &'a RwLock<T>) -> Self {
         Self {
-            lock,
-            request: Request::new(Access::Upgradable),
+            inner: Acquiring::new(lock, Access::Upgradable),
         }
     }
 }
@@ -224,17 +215,16 @@ impl<'a, T: ?Sized> Future for RwLockUpgradableRead<'a, T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let lock = *this.lock;
-        this.request
-            .poll(&lock.raw, cx.waker())
-            .map(|()| RwLockUpgradableReadGuard::new(lock))
+        self.project()
+            .inner
+            .poll(cx)
+            .map(RwLockUpgradableReadGuard::new)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for RwLockUpgradableRead<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("RwLockUpgradableRead", f)
+        self.inner.debug("RwLockUpgradableRead", f)
     }
 }
 
@@ -243,24 +233,15 @@ pin_project_lite::pin_project! {
     /// [`RwLock::upgradable_read_owned`].
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct RwLockUpgradableReadOwned<T: ?Sized> {
-        lock: Arc<RwLock<T>>,
         #[pin]
-        request: Request,
-    }
-
-    impl<T: ?Sized> PinnedDrop for RwLockUpgradableReadOwned<T> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.lock.raw);
-        }
+        inner: Acquiring<T, Arc<RwLock<T>>>,
     }
 }
 
 impl<T: ?Sized> RwLockUpgradableReadOwned<T> {
     pub(super) fn new(lock: Arc<RwLock<T>>) -> Self {
         Self {
-            lock,
-            request: Request::new(Access::Upgradable),
+            inner: Acquiring::new(lock, Access::Upgradable),
         }
     }
 }
@@ -270,15 +251,15 @@ impl<T: ?Sized> Future for RwLockUpgradableReadOwned<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        this.request
-            .poll(&this.lock.raw, cx.waker())
-            .map(|()| OwnedRwLockUpgradableReadGuard::new(Arc::clone(this.lock)))
+        self.project()
+            .inner
+            .poll(cx)
+            .map(OwnedRwLockUpgradableReadGuard::new)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for RwLockUpgradableReadOwned<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("RwLockUpgradableReadOwned", f)
+        self.inner.debug("RwLockUpgradableReadOwned", f)
     }
 }

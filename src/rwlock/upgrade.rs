@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{OwnedRwLockWriteGuard, RwLock, RwLockWriteGuard, raw::Access, request::Request};
+use super::{OwnedRwLockWriteGuard, RwLock, RwLockWriteGuard, acquire::Acquiring, raw::Access};
 
 pin_project_lite::pin_project! {
     /// Waits until the other readers have gone; made by
@@ -16,16 +16,8 @@ pin_project_lite::pin_project! {
     /// Dropped before that, it gives up the upgradable lock.
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct RwLockUpgrade<'a, T: ?Sized> {
-        lock: &'a RwLock<T>,
         #[pin]
-        request: Request,
-    }
-
-    impl<T: ?Sized> PinnedDrop for RwLockUpgrade<'_, T> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.lock.raw);
-        }
+        inner: Acquiring<T, &'a RwLock<T>>,
     }
 }
 
@@ -33,8 +25,7 @@ impl<'a, T: ?Sized> RwLockUpgrade<'a, T> {
     /// The caller has the upgradable lock and gives it to the future.
     pub(super) fn new(lock: &'a RwLock<T>) -> Self {
         Self {
-            lock,
-            request: Request::new(Access::Upgrade),
+            inner: Acquiring::new(lock, Access::Upgrade),
         }
     }
 }
@@ -44,17 +35,13 @@ impl<'a, T: ?Sized> Future for RwLockUpgrade<'a, T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let lock = *this.lock;
-        this.request
-            .poll(&lock.raw, cx.waker())
-            .map(|()| RwLockWriteGuard::new(lock))
+        self.project().inner.poll(cx).map(RwLockWriteGuard::new)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for RwLockUpgrade<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("RwLockUpgrade", f)
+        self.inner.debug("RwLockUpgrade", f)
     }
 }
 
@@ -65,16 +52,8 @@ pin_project_lite::pin_project! {
     /// Dropped before that, it gives up the upgradable lock.
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct RwLockUpgradeOwned<T: ?Sized> {
-        lock: Arc<RwLock<T>>,
         #[pin]
-        request: Request,
-    }
-
-    impl<T: ?Sized> PinnedDrop for RwLockUpgradeOwned<T> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            this.request.abandon(&this.lock.raw);
-        }
+        inner: Acquiring<T, Arc<RwLock<T>>>,
     }
 }
 
@@ -82,8 +61,7 @@ impl<T: ?Sized> RwLockUpgradeOwned<T> {
     /// The caller has the upgradable lock and gives it to the future.
     pub(super) fn new(lock: Arc<RwLock<T>>) -> Self {
         Self {
-            lock,
-            request: Request::new(Access::Upgrade),
+            inner: Acquiring::new(lock, Access::Upgrade),
         }
     }
 }
@@ -93,15 +71,15 @@ impl<T: ?Sized> Future for RwLockUpgradeOwned<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        this.request
-            .poll(&this.lock.raw, cx.waker())
-            .map(|()| OwnedRwLockWriteGuard::new(Arc::clone(this.lock)))
+        self.project()
+            .inner
+            .poll(cx)
+            .map(OwnedRwLockWriteGuard::new)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for RwLockUpgradeOwned<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.debug("RwLockUpgradeOwned", f)
+        self.inner.debug("RwLockUpgradeOwned", f)
     }
 }
