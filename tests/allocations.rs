@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use common::{Meeting, in_runtime, on_runtimes, settle, spawn, until, watchdog, yield_now};
+use common::{Meeting, in_runtime, keep, on_runtimes, settle, spawn, until, watchdog, yield_now};
 use compio_sync::{
     Barrier, CancellationToken, Condvar, Event, Latch, Mutex, Notify, OnceCell, RwLock,
     RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore, WaitGroup,
@@ -328,7 +328,7 @@ fn waking_a_thousand_of_another_runtime_allocates_no_more_than_waking_none() {
 #[test]
 fn waking_tasks_of_another_runtime_allocates_nothing_in_the_notifier() {
     let _dog = watchdog();
-    let notify: &Notify = Box::leak(Box::default());
+    let notify: &Notify = keep(Notify::new());
     let meeting = Meeting::new(2);
     on_runtimes(2, async |me| {
         settle().await;

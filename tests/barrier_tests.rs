@@ -8,8 +8,8 @@ use std::sync::{
 };
 
 use common::{
-    Act, Hand, Probe, in_runtime, on_each_road, on_runtimes, panic_message, rounds, spawn, until,
-    watchdog,
+    Act, Hand, Probe, in_runtime, keep, on_each_road, on_runtimes, panic_message, rounds, spawn,
+    until, watchdog,
 };
 use compio_sync::{Barrier, BarrierWaitResult};
 
@@ -82,7 +82,7 @@ fn each_is_woken_once_in_the_order_in_which_they_came() {
 fn newcomers_belong_to_the_next_generation() {
     let _dog = watchdog();
     const N: usize = 200;
-    let barrier: &'static Barrier = Box::leak(Box::new(Barrier::new(N)));
+    let barrier: &'static Barrier = keep(Barrier::new(N));
     let late = Arc::new(Mutex::new(Vec::new()));
     let probe = Probe::with_hook({
         let late = late.clone();
@@ -111,7 +111,7 @@ fn newcomers_belong_to_the_next_generation() {
 fn who_goes_while_its_generation_is_woken_is_not_missed_in_the_next() {
     let _dog = watchdog();
     const N: usize = 200;
-    let barrier: &'static Barrier = Box::leak(Box::new(Barrier::new(N)));
+    let barrier: &'static Barrier = keep(Barrier::new(N));
     let rest = Arc::new(Mutex::new(Vec::new()));
     let late = Arc::new(Mutex::new(Vec::new()));
     let probe = Probe::with_hook({
@@ -218,7 +218,7 @@ fn a_spurious_poll_and_another_waker() {
     assert_eq!((wait.wakes(), other.wakes()), (0, 1));
     wait.expect_ready();
     assert!(panic_message(|| wait.poll()).contains("after it was ready"));
-    let mut leads = Hand::new(Barrier::wait(Box::leak(Box::new(Barrier::new(1)))));
+    let mut leads = Hand::new(Barrier::wait(keep(Barrier::new(1))));
     leads.expect_ready();
     assert!(panic_message(|| leads.poll()).contains("after it was ready"));
 }

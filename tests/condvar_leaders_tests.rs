@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::mem;
-
-use common::{Hand, probe::woken, watchdog};
+use common::{Hand, forget, probe::woken, watchdog};
 use compio_sync::{Condvar, Mutex};
 
 /// Leaves a wait of a mutex behind that is gone, with another in its place: that one must
@@ -13,7 +11,7 @@ fn after_a_forgotten_wait(notify: impl FnOnce(&Condvar)) {
     let condvar = Condvar::new();
     let mut place = Some(Mutex::new(1_u64));
     let guard = place.as_ref().and_then(Mutex::try_lock).unwrap();
-    mem::forget(Hand::waiting(condvar.wait(guard)));
+    forget(Hand::waiting(condvar.wait(guard)));
     place = None;
     let other = place.insert(Mutex::new(2));
     let held = other.try_lock().unwrap();

@@ -10,15 +10,11 @@ use std::{
 };
 
 use common::{
-    Hand, Meeting, in_runtime, on_another_thread, on_runtimes, rounds, runtime, settle, spawn,
-    until, watchdog, yield_now,
+    Hand, Meeting, in_runtime, keep, on_another_thread, on_runtimes, rounds, runtime, settle,
+    spawn, until, watchdog, yield_now,
 };
 use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
-
-fn leak<T>(value: T) -> &'static T {
-    Box::leak(Box::new(value))
-}
 
 /// Two runtimes that each wake all `n` tasks of the other at once, again and again.
 fn wake_each_other<F: Future<Output = ()> + 'static>(
@@ -26,7 +22,7 @@ fn wake_each_other<F: Future<Output = ()> + 'static>(
     turns: usize,
     wait: impl Fn(&'static Notify) -> F + Copy + Send + Sync + 'static,
 ) {
-    let theirs = [leak(Notify::new()), leak(Notify::new())];
+    let theirs = [keep(Notify::new()), keep(Notify::new())];
     let meeting = Meeting::new(2);
     on_runtimes(2, async |me| {
         let mine = theirs[me];
@@ -147,7 +143,7 @@ const FORMS: [Form; 3] = [Form::Tasks, Form::Combinators, Form::MainFuture];
 fn notify_waiters_does_not_wait_for_a_blocked_runtime() {
     let _dog = watchdog();
     for form in FORMS {
-        let notify = leak(Notify::new());
+        let notify = keep(Notify::new());
         notify_while_blocked(
             form,
             || notify.waiter_count(),
@@ -161,7 +157,7 @@ fn notify_waiters_does_not_wait_for_a_blocked_runtime() {
 fn a_thousand_notify_one_do_not_wait_for_a_blocked_runtime() {
     let _dog = watchdog();
     for form in FORMS {
-        let notify = leak(Notify::new());
+        let notify = keep(Notify::new());
         notify_while_blocked(
             form,
             || notify.waiter_count(),
@@ -175,7 +171,7 @@ fn a_thousand_notify_one_do_not_wait_for_a_blocked_runtime() {
 fn add_permits_does_not_wait_for_a_blocked_runtime() {
     let _dog = watchdog();
     for form in FORMS {
-        let semaphore = leak(Semaphore::new(0));
+        let semaphore = keep(Semaphore::new(0));
         notify_while_blocked(
             form,
             || semaphore.waiter_count(),
@@ -190,7 +186,7 @@ fn add_permits_does_not_wait_for_a_blocked_runtime() {
 fn dropping_a_permit_does_not_wait_for_a_blocked_runtime() {
     let _dog = watchdog();
     for form in FORMS {
-        let semaphore = leak(Semaphore::new(WAITS));
+        let semaphore = keep(Semaphore::new(WAITS));
         let all = semaphore.try_acquire_many(WAITS).unwrap();
         notify_while_blocked(
             form,
@@ -206,7 +202,7 @@ fn dropping_a_permit_does_not_wait_for_a_blocked_runtime() {
 fn notify_all_does_not_wait_for_a_blocked_runtime() {
     let _dog = watchdog();
     for form in FORMS {
-        let (mutex, condvar) = leak((Mutex::new(0), Condvar::new()));
+        let (mutex, condvar) = keep((Mutex::new(0), Condvar::new()));
         notify_while_blocked(
             form,
             || condvar.waiter_count(),
@@ -224,7 +220,7 @@ fn notify_all_does_not_wait_for_a_blocked_runtime() {
 fn set_does_not_wait_for_a_blocked_runtime() {
     let _dog = watchdog();
     for form in FORMS {
-        let event = leak(Event::new());
+        let event = keep(Event::new());
         notify_while_blocked(
             form,
             || event.waiter_count(),
@@ -238,7 +234,7 @@ fn set_does_not_wait_for_a_blocked_runtime() {
 fn unlocking_does_not_wait_for_a_blocked_runtime() {
     let _dog = watchdog();
     for form in FORMS {
-        let mutex = leak(Mutex::new(0));
+        let mutex = keep(Mutex::new(0));
         let guard = mutex.try_lock().unwrap();
         notify_while_blocked(
             form,
@@ -259,7 +255,7 @@ fn unlocking_does_not_wait_for_a_blocked_runtime() {
 #[test]
 fn dropping_waits_of_a_blocked_runtime_passes_on_without_waiting() {
     let _dog = watchdog();
-    let semaphore = leak(Semaphore::new(0));
+    let semaphore = keep(Semaphore::new(0));
     // Ahead of the runtime's tasks: one that collects and is dropped elsewhere.
     let mut greedy = Hand::waiting(semaphore.acquire_many(WAITS));
     notify_while_blocked(
@@ -323,8 +319,8 @@ fn waiters_of_many_runtimes_in_one_queue_are_all_woken() {
     let _dog = watchdog();
     const RUNTIMES: usize = 9;
     const EACH: usize = 40;
-    let notify = leak(Notify::new());
-    let semaphore = leak(Semaphore::new(0));
+    let notify = keep(Notify::new());
+    let semaphore = keep(Semaphore::new(0));
     let meeting = Meeting::new(RUNTIMES);
     on_runtimes(RUNTIMES, async |me| {
         // One by one, so that neighbours in the queue are of different runtimes.
@@ -354,7 +350,7 @@ fn waiters_of_many_runtimes_in_one_queue_are_all_woken() {
 #[test]
 fn a_wake_arrives_while_the_runtime_sleeps_and_while_it_is_busy() {
     let _dog = watchdog();
-    let (ask, answer) = (leak(Notify::new()), leak(Notify::new()));
+    let (ask, answer) = (keep(Notify::new()), keep(Notify::new()));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             in_runtime(async || {

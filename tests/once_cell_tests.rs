@@ -15,8 +15,8 @@ use std::{
 };
 
 use common::{
-    Act, Hand, Probe, in_runtime, on_each_road, on_runtimes, panic_message, probe::woken, rounds,
-    spawn, until, watchdog, yield_now,
+    Act, Hand, Probe, forget, in_runtime, keep, on_each_road, on_runtimes, panic_message,
+    probe::woken, rounds, spawn, until, watchdog, yield_now,
 };
 use compio_sync::{Lazy, OnceCell, SetError};
 
@@ -340,9 +340,9 @@ fn values_come_and_go() {
 fn what_was_leaked_does_not_outlast_take() {
     let _dog = watchdog();
     let mut cell = Box::new(OnceCell::new());
-    std::mem::forget(Hand::waiting(cell.get_or_init(pending::<u8>)));
-    std::mem::forget(Hand::waiting(cell.get_or_init(pending::<u8>)));
-    std::mem::forget(Hand::waiting(cell.wait()));
+    forget(Hand::waiting(cell.get_or_init(pending::<u8>)));
+    forget(Hand::waiting(cell.get_or_init(pending::<u8>)));
+    forget(Hand::waiting(cell.wait()));
     assert!(cell.set(1).is_err(), "the leaked one has the turn");
     assert_eq!(cell.take(), None);
     assert_eq!((cell.waiter_count(), cell.set(1)), (0, Ok(())));
@@ -387,10 +387,8 @@ fn threads_make_the_value_and_wait_for_it() {
 fn runtimes_and_threads_agree_on_one_value() {
     let _dog = watchdog();
     for _ in 0..rounds(100) {
-        let cell: &OnceCell<usize> = Box::leak(Box::default());
-        let (tries, data) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let (tries, data): (&'static AtomicUsize, &'static AtomicUsize) =
-            (Box::leak(Box::new(tries)), Box::leak(Box::new(data)));
+        let cell = keep(OnceCell::<usize>::new());
+        let (tries, data) = (keep(AtomicUsize::new(0)), keep(AtomicUsize::new(0)));
         // The first attempts fail, whoever makes them.
         let attempt = async move || {
             yield_now().await;
@@ -434,8 +432,8 @@ fn runtimes_and_threads_agree_on_one_value() {
 #[test]
 fn a_runtime_that_ends_hands_its_turn_on() {
     let _dog = watchdog();
-    let cell: &OnceCell<u8> = Box::leak(Box::default());
-    let begun: &AtomicUsize = Box::leak(Box::default());
+    let cell = keep(OnceCell::<u8>::new());
+    let begun = keep(AtomicUsize::new(0));
     let other = std::thread::spawn(move || {
         in_runtime(async || {
             spawn(cell.get_or_init(async || {

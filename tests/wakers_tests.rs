@@ -11,8 +11,8 @@ use std::{
 };
 
 use common::{
-    Act, Hand, Probe, in_runtime, on_another_thread, panic_message, probe::woken, settle, spawn,
-    until, watchdog,
+    Act, Hand, Probe, in_runtime, keep, on_another_thread, panic_message, probe::woken, settle,
+    spawn, until, watchdog,
 };
 use compio_runtime::{CancelToken, FutureExt as _};
 use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
@@ -20,7 +20,14 @@ use futures_util::FutureExt as _;
 
 /// A probe whose wakers panic when `act` is done to them.
 fn panicking(act: Act) -> Arc<Probe> {
-    Probe::with_hook(move |now| assert!(now != act, "on purpose"))
+    let probe = Probe::with_hook(move |now| match now {
+        // The crate stops it, and keeps what it was raised with: so with nothing.
+        Act::Wake | Act::Drop if now == act => std::panic::resume_unwind(Box::new(())),
+        _ => assert!(now != act, "on purpose"),
+    });
+    // Who has wakers of it that must not be dropped forgets them.
+    keep(probe.clone());
+    probe
 }
 
 /// Enough that some are woken directly and some through a mailbox.

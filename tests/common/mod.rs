@@ -13,6 +13,7 @@ pub(crate) use self::{
 use std::{
     cell::Cell,
     future::poll_fn,
+    mem::ManuallyDrop,
     panic::{AssertUnwindSafe, Location, catch_unwind},
     pin::pin,
     sync::{Arc, Mutex, mpsc},
@@ -94,6 +95,30 @@ pub(crate) fn on_runtimes<T: Send>(n: usize, f: impl AsyncFn(usize) -> T + Sync)
 /// Runs `f` on another thread, which no runtime runs on, and waits for it.
 pub(crate) fn on_another_thread<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(f).join()).expect("the thread does not panic")
+}
+
+/// Keeps `value` until the process ends, where a leak checker sees that it is kept on purpose.
+pub(crate) fn keep<T>(value: T) -> &'static T
+where
+    T: 'static,
+{
+    let value: &'static T = Box::leak(Box::new(value));
+    note(value);
+    value
+}
+
+/// As `std::mem::forget`, likewise.
+pub(crate) fn forget<T>(value: T) {
+    note(Box::leak(Box::new(ManuallyDrop::new(value))));
+}
+
+fn note<T>(kept: &T) {
+    static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+    struct Kept(#[expect(dead_code, reason = "for the leak checker to find")] *const ());
+    // SAFETY: nobody follows it.
+    unsafe impl Send for Kept {}
+    let kept = Kept(std::ptr::from_ref(kept).cast());
+    KEPT.lock().expect("nobody panics with it").push(kept);
 }
 
 /// Gives the other tasks a turn.
