@@ -1,6 +1,8 @@
 //! What must not compile; each beside what does, so that it fails for no other reason. Only
 //! there when the documentation is tested.
 
+pub mod borrowed;
+
 /// A guard is not sent to another thread if its data may not be.
 ///
 /// ```

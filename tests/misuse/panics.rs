@@ -1,12 +1,14 @@
 //! Panics of tasks, closures and wakers: each unlocks and gives back as a drop does.
 
 use std::{
+    mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    task::{Context, Waker},
 };
 
 use super::{
-    common::{Act, Hand, Probe, in_runtime, on_each_road, panic_message, spawn, watchdog},
+    common::{Act, Hand, Probe, in_runtime, keep, on_each_road, panic_message, spawn, watchdog},
     kinds::kinds,
 };
 use compio_sync::{
@@ -231,4 +233,42 @@ fn a_waker_that_panics_when_called_is_contained() {
             assert!(kind.is_at_rest());
         }
     });
+}
+
+/// Of each kind: the panic of a waker that is dropped comes out of what dropped it, and the
+/// next wait is as any other.
+#[test]
+fn a_waker_that_panics_when_dropped_takes_nothing_but_its_wait() {
+    let _dog = watchdog();
+    for kind in kinds() {
+        eprintln!("{}", kind.name);
+        // The test's own wakers of it are not dropped, so it is kept.
+        let probe = keep(panicking(Act::Drop));
+        let waker = ManuallyDrop::new(probe.waker());
+        let mut bad = kind.wait();
+        assert!(
+            bad.as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(bad))).is_err());
+        assert!(kind.is_at_rest(), "dropped while it waited");
+
+        let mut changes = kind.wait();
+        assert!(
+            changes
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(catch_unwind(AssertUnwindSafe(|| changes.as_mut().poll(&mut cx))).is_err());
+        drop(changes);
+        assert!(kind.is_at_rest(), "dropped after its waker was changed");
+
+        let mut good = Hand::waiting(kind.wait());
+        kind.wake();
+        good.expect_ready();
+        assert!(kind.is_at_rest());
+    }
 }
