@@ -5,17 +5,17 @@
 #
 #   scripts/shuttle.sh [ITERATIONS] [TEST FILTER...]
 #
-#   scripts/shuttle.sh 1000000
+#   scripts/shuttle.sh 10000000
 #   SHUTTLE_RANDOM_SEED=42 scripts/shuttle.sh 5000 mutex
 #
-# ITERATIONS, of all tests together, are 200000 if not given; that takes less than half a
-# minute, a million a minute or two.
+# ITERATIONS, of all tests together, are 1000000 if not given; that takes a minute or two, 200000
+# less than half a minute.
 # What fails prints the order, to be replayed; with the same seed it fails again.
 
 # shellcheck source=lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-export SHUTTLE_ITERATIONS=200000
+export SHUTTLE_ITERATIONS=1000000
 case ${1:-} in [0-9]*) SHUTTLE_ITERATIONS=$1; shift;; esac
 
 export RUSTFLAGS="--cfg loom --cfg shuttle ${RUSTFLAGS:-}"

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use loom::thread;
+use loom::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use super::{Bound, Cell, Hand, block_on, check, join, rows::Row};
 use crate::Notify;
@@ -139,6 +142,28 @@ fn all_made_before_are_notified() {
         });
         block_on(waits);
         shared.1.change();
+        join([other]);
+        assert_at_rest(&shared.0, 0);
+    });
+}
+
+/// Who makes a wait too late for a call sees, at the look that follows, what was done before it.
+#[test]
+fn made_after_a_call_and_then_looked() {
+    check(Bound::All, &[Row::CountsCall], || {
+        let shared = Arc::new((Notify::new(), AtomicBool::new(false)));
+        let other = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.1.store(true, Ordering::Relaxed);
+                shared.0.notify_waiters();
+            }
+        });
+        let wait = shared.0.notified();
+        // Relaxed: it is the notifier that orders the two.
+        if !shared.1.load(Ordering::Relaxed) {
+            block_on(wait);
+        }
         join([other]);
         assert_at_rest(&shared.0, 0);
     });

@@ -324,6 +324,30 @@ fn upgrade_goes() {
     });
 }
 
+/// What who upgrades has read lies before what is written after it has gone, by a thread that has
+/// nothing else to do with it.
+#[test]
+fn upgrade_goes_after_reading() {
+    let rows = [Row::UpgradableGoes, Row::Leaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let lock = shared();
+        let reader = lock.try_read_owned().unwrap();
+        let guard = lock.try_upgradable_read().unwrap();
+        guard.look();
+        let upgrade = Hand::waiting(RwLockUpgradableReadGuard::upgrade(guard));
+        let next = Arc::clone(&lock);
+        let other = thread::spawn(move || {
+            drop(reader);
+            if let Some(writer) = next.try_write() {
+                writer.change();
+            }
+        });
+        drop(upgrade);
+        join([other]);
+        assert_at_rest(&lock);
+    });
+}
+
 /// An upgrade while the writer that waits first goes, and the reader behind it is let in.
 #[test]
 fn upgrade_while_the_first_goes() {
