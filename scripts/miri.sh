@@ -6,7 +6,8 @@
 #
 #   MIRIFLAGS=-Zmiri-many-seeds=0..16 scripts/miri.sh --test condvar_tests
 #
-# Without arguments, the unit tests and all tests/*_tests.rs. Miri knows no io_uring, so
+# Without arguments, the unit tests, all tests/*_tests.rs, misuse_tests and
+# peers_tests. Miri knows no io_uring, so
 # it works on a copy where compio has the poll driver alone, without our default
 # features, and with lib/miri-shim.rs. Tests see COMPIO_SYNC_SLOW=1; one that Miri
 # can't run has `#[cfg_attr(miri, ignore = "why")]`.
@@ -26,7 +27,7 @@ fi
 rustup component add --toolchain "$toolchain" rust-src >/dev/null 2>&1 || die "Miri can't be had: no rust-src for '$toolchain'"
 
 if [ $# = 0 ]; then
-    set -- --lib
+    set -- --lib --test misuse_tests --test peers_tests
     for file in tests/*_tests.rs; do set -- "$@" --test "$(basename "$file" .rs)"; done
 fi
 use_copy miri
