@@ -333,8 +333,6 @@ fn upgrade_goes_after_reading() {
         let lock = shared();
         let reader = lock.try_read_owned().unwrap();
         let guard = lock.try_upgradable_read().unwrap();
-        guard.look();
-        let upgrade = Hand::waiting(RwLockUpgradableReadGuard::upgrade(guard));
         let next = Arc::clone(&lock);
         let other = thread::spawn(move || {
             drop(reader);
@@ -342,6 +340,9 @@ fn upgrade_goes_after_reading() {
                 writer.change();
             }
         });
+        guard.look();
+        let mut upgrade = Hand::new(RwLockUpgradableReadGuard::upgrade(guard));
+        drop(upgrade.poll());
         drop(upgrade);
         join([other]);
         assert_at_rest(&lock);
