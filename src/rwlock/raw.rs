@@ -39,11 +39,7 @@
 //!
 //! A waiter has the lock before it is woken: it may come, and go again, at once.
 
-use std::{
-    fmt,
-    pin::Pin,
-    task::{Poll, Waker},
-};
+use std::{fmt, pin::Pin, task::Waker};
 
 use crate::{
     sys::sync::{AtomicUsize, Ordering, const_fn},
@@ -302,18 +298,17 @@ impl RawRwLock {
         }
     }
 
-    /// The next step of a waiter on its way to the lock. When ready, the caller has it.
+    /// The next step of a waiter that did not get the lock by `try_acquire`. If it is true, the
+    /// caller has it.
     #[inline]
-    pub(crate) fn poll(&self, access: Access, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
-        let got = match waiter.phase() {
-            Phase::Idle => self.try_acquire(access) || self.enqueue(access, waiter, waker),
+    pub(crate) fn poll(&self, access: Access, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
+        match waiter.phase() {
+            Phase::Idle => self.enqueue(access, waiter, waker),
             _ => self.queue.poll(waiter, waker).is_ready(),
-        };
-        if got { Poll::Ready(()) } else { Poll::Pending }
+        }
     }
 
     /// Queues a newcomer. Returns true if it got the lock after all.
-    #[cold]
     fn enqueue(&self, access: Access, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         waiter.as_mut().settle(Place::of(waker));
         let mut queue = self.queue.lock();

@@ -20,19 +20,22 @@ pin_project_lite::pin_project! {
     /// | new | idle | does nothing; who upgrades gives up the upgradable lock |
     /// | waiting | queued | leaves the queue and lets in whom it kept out; who upgrades gives up the upgradable lock |
     /// | granted | posted, woken, counted | gives the lock back |
-    /// | done | idle | does nothing: the lock is the caller's |
+    /// | done | idle, `DONE` | does nothing: the lock is the caller's |
     pub(super) struct Request {
         access: Access,
-        done: bool,
         #[pin]
         waiter: Waiter,
     }
 }
 
+/// What a request that is over writes down.
+const DONE: u32 = 1;
+
 impl Request {
     const_fn! {
+        #[inline]
         pub(super) fn new(access: Access) -> Self {
-            Self { access, done: false, waiter: Waiter::new() }
+            Self { access, waiter: Waiter::new() }
         }
     }
 
@@ -42,17 +45,22 @@ impl Request {
     #[inline]
     pub(super) fn poll(self: Pin<&mut Self>, raw: &RawRwLock, waker: &Waker) -> Poll<()> {
         let this = self.project();
-        assert!(!*this.done, "a future was polled after it was ready");
-        let poll = raw.poll(*this.access, this.waiter, waker);
-        *this.done = poll.is_ready();
-        poll
+        let (access, mut waiter) = (*this.access, this.waiter);
+        let got = waiter.is_new() && raw.try_acquire(access)
+            || proceed(raw, access, waiter.as_mut(), waker);
+        if got {
+            waiter.set_memo(DONE);
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Gives up, wherever the request stands. To be called when its future is dropped.
     #[inline]
     pub(super) fn abandon(self: Pin<&mut Self>, raw: &RawRwLock) {
         let this = self.project();
-        if !*this.done {
+        if this.waiter.memo() != DONE {
             raw.abandon(*this.access, this.waiter);
         }
     }
@@ -61,7 +69,17 @@ impl Request {
     pub(super) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("queued", &(self.waiter.phase() == Phase::Queued))
-            .field("done", &self.done)
+            .field("done", &(self.waiter.memo() == DONE))
             .finish_non_exhaustive()
     }
+}
+
+/// The next step of a request that does not get the lock at once.
+#[inline(never)]
+fn proceed(raw: &RawRwLock, access: Access, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
+    assert!(
+        waiter.memo() != DONE,
+        "a future was polled after it was ready"
+    );
+    raw.poll(access, waiter, waker)
 }
