@@ -67,6 +67,18 @@ where
         }
     }
 
+    /// The value, if it is there when this is polled first: nothing has begun that is to be ended.
+    #[inline]
+    fn at_once(self: Pin<&mut Self>) -> Option<&'a T> {
+        let this = self.project();
+        let value = this.cell.get()?;
+        if this.f.is_none() || this.waiter.phase() != Phase::Idle {
+            return None;
+        }
+        *this.f = None;
+        Some(value)
+    }
+
     /// The next step. `result` says what the output of the future is worth.
     fn step<E>(
         self: Pin<&mut Self>,
@@ -140,8 +152,12 @@ where
 {
     type Output = &'a T;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<&'a T> {
-        let attempt = self.project().attempt;
+        let mut attempt = self.project().attempt;
+        if let Some(value) = attempt.as_mut().at_once() {
+            return Poll::Ready(value);
+        }
         attempt
             .step(cx, Ok::<_, Infallible>)
             .map(|result| match result {
@@ -186,8 +202,13 @@ where
 {
     type Output = Result<&'a T, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<&'a T, E>> {
-        self.project().attempt.step(cx, |result| result)
+        let mut attempt = self.project().attempt;
+        if let Some(value) = attempt.as_mut().at_once() {
+            return Poll::Ready(Ok(value));
+        }
+        attempt.step(cx, |result| result)
     }
 }
 

@@ -137,7 +137,9 @@ impl<T> OnceCell<T> {
             return None;
         }
         // SAFETY: TURN: it is set, so nobody writes.
-        unsafe { &*self.value.get() }.as_ref()
+        let value = unsafe { &*self.value.get() }.as_ref();
+        // SAFETY: TURN: it was there before the cell was set.
+        Some(unsafe { value.unwrap_unchecked() })
     }
 
     /// The value, to be changed, if the cell is set: `&mut self` shows that nobody else is
