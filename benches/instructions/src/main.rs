@@ -7,14 +7,24 @@
 //! Each path is run so many rounds in one task of a runtime. The script runs it twice and
 //! divides the difference, so that what comes before and after does not count.
 
-use std::{env, future::poll_fn, hint::black_box, pin::pin, rc::Rc, task::Poll};
+use std::{
+    env,
+    future::{poll_fn, ready},
+    hint::black_box,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    task::Poll,
+};
 
 use compio_runtime::{Runtime, spawn};
-use compio_sync::{Condvar, Mutex, Notify, Semaphore};
+use compio_sync::{
+    Barrier, CancellationToken, Condvar, Mutex, Notify, OnceCell, RwLock, Semaphore, WaitGroup,
+};
 
 type Path = fn(u64);
 
-const PATHS: [(&str, Path); 14] = [
+const PATHS: [(&str, Path); 27] = [
     ("semaphore: acquire, drop", acquire),
     ("semaphore: try_acquire, drop", try_acquire),
     ("semaphore: wait, give up", wait_and_give_up),
@@ -29,6 +39,19 @@ const PATHS: [(&str, Path); 14] = [
     ("notify: wait, notify_one, poll", notify_one),
     ("notify: notify_waiters of 100, for each", notify_all),
     ("condvar: notify_all, nobody waits", notify_nobody),
+    ("rwlock: read, unlock", read),
+    ("rwlock: try_read, unlock", try_read),
+    ("rwlock: write, unlock", write),
+    ("rwlock: 10 readers are let in, for each", let_in),
+    ("barrier: 10 waits, for each", pass),
+    ("cell: get of a set one", get),
+    ("cell: get_or_init of a set one", get_or_init_set),
+    ("cell: made and set by get_or_init", get_or_init),
+    ("token: is_cancelled", look),
+    ("token: run_until_cancelled of a ready future", run),
+    ("token: a child made and dropped", child),
+    ("wait group: a member comes and goes", member),
+    ("wait group: the last member goes", last_member),
 ];
 
 fn main() {
@@ -238,5 +261,132 @@ fn notify_nobody(rounds: u64) {
     let condvar = black_box(Condvar::new());
     for _ in 0..rounds {
         condvar.notify_all();
+    }
+}
+
+fn read(rounds: u64) {
+    in_task(async move {
+        let lock = black_box(RwLock::new(0_u64));
+        for _ in 0..rounds {
+            drop(black_box(lock.read().await));
+        }
+    });
+}
+
+fn try_read(rounds: u64) {
+    let lock = black_box(RwLock::new(0_u64));
+    for _ in 0..rounds {
+        drop(black_box(lock.try_read()));
+    }
+}
+
+fn write(rounds: u64) {
+    in_task(async move {
+        let lock = black_box(RwLock::new(0_u64));
+        for _ in 0..rounds {
+            *lock.write().await += 1;
+        }
+    });
+}
+
+/// With the coming of each, and a writer's share.
+fn let_in(rounds: u64) {
+    in_task(poll_fn(move |cx| {
+        let lock = black_box(RwLock::new(0_u64));
+        let mut waits: Vec<_> = (0..10).map(|_| Box::pin(lock.read())).collect();
+        for _ in 0..rounds / 10 {
+            let guard = lock.try_write().expect("a free lock");
+            for wait in &mut waits {
+                assert!(wait.as_mut().poll(cx).is_pending());
+            }
+            drop(guard);
+            for wait in &mut waits {
+                assert!(wait.as_mut().poll(cx).is_ready());
+                wait.set(lock.read());
+            }
+        }
+        Poll::Ready(())
+    }));
+}
+
+fn pass(rounds: u64) {
+    in_task(poll_fn(move |cx| {
+        let barrier = black_box(Barrier::new(10));
+        let mut waits: Vec<_> = (0..9).map(|_| Box::pin(barrier.wait())).collect();
+        for _ in 0..rounds / 10 {
+            for wait in &mut waits {
+                assert!(wait.as_mut().poll(cx).is_pending());
+            }
+            assert!(pin!(barrier.wait()).poll(cx).is_ready());
+            for wait in &mut waits {
+                assert!(wait.as_mut().poll(cx).is_ready());
+                wait.set(barrier.wait());
+            }
+        }
+        Poll::Ready(())
+    }));
+}
+
+fn get(rounds: u64) {
+    let cell = black_box(OnceCell::from(1_u64));
+    for _ in 0..rounds {
+        black_box(cell.get());
+    }
+}
+
+fn get_or_init_set(rounds: u64) {
+    in_task(async move {
+        let cell = black_box(OnceCell::from(1_u64));
+        for _ in 0..rounds {
+            black_box(cell.get_or_init(async || 1_u64).await);
+        }
+    });
+}
+
+fn get_or_init(rounds: u64) {
+    in_task(async move {
+        for _ in 0..rounds {
+            let cell = OnceCell::new();
+            black_box(cell.get_or_init(async || 1_u64).await);
+        }
+    });
+}
+
+fn look(rounds: u64) {
+    let token = black_box(CancellationToken::new());
+    for _ in 0..rounds {
+        black_box(token.is_cancelled());
+    }
+}
+
+fn run(rounds: u64) {
+    in_task(async move {
+        let token = black_box(CancellationToken::new());
+        for _ in 0..rounds {
+            black_box(token.run_until_cancelled(ready(1_u64)).await);
+        }
+    });
+}
+
+fn child(rounds: u64) {
+    let token = black_box(CancellationToken::new());
+    for _ in 0..rounds {
+        drop(black_box(token.child_token()));
+    }
+}
+
+fn last_member(rounds: u64) {
+    let group = black_box(Arc::new(WaitGroup::new()));
+    for _ in 0..rounds {
+        drop(black_box(group.add_owned()));
+    }
+}
+
+/// Another stays.
+fn member(rounds: u64) {
+    let group = black_box(Arc::new(WaitGroup::new()));
+    let _stays = group.add_owned();
+    for _ in 0..rounds {
+        drop(black_box(group.add_owned()));
     }
 }
