@@ -14,7 +14,7 @@ use std::{
 
 use io_uring::{IoUring, opcode};
 
-use crate::contestants::Semaphore;
+use crate::{contestants::Semaphore, workloads::repeat};
 
 /// A word is taken by one exchange and given back by an addition.
 pub(crate) fn atomic_pair(n: u64) -> Vec<f64> {
@@ -44,6 +44,11 @@ pub(crate) fn atomic_lock(n: u64) -> Vec<f64> {
         }
     }
     vec![start.elapsed().as_nanos() as f64 / n as f64]
+}
+
+/// A look.
+pub(crate) fn atomic_load(n: u64) -> Vec<f64> {
+    repeat(n, &AtomicUsize::new(1), |word| word.load(Ordering::Acquire))
 }
 
 /// A wait by a ring of this thread: the operation armed, its futex woken, its completion

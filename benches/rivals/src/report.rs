@@ -7,11 +7,12 @@ use measure::{Bar, Group, Machine, Plot, Spread, Table, duration, versions};
 use crate::{contestants::NAMES, limits, rows::Row, sizes};
 
 /// The versions that are named.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
     "compio-sync",
     "compio",
     "compio-runtime",
     "tokio",
+    "tokio-util",
     "async-lock",
     "event-listener",
     "asyncband",
@@ -38,16 +39,33 @@ Written by `scripts/compare.sh`; how to read it is said in [README.md](README.md
 const NOTES: &str = "The best of a row is bold. The spread is the distance of the quartiles as a share of the median. A \
 rival that lacks a thing shows –. event-listener (of async-lock and synchrony) was left out of *notify 1000*, since its \
 run did not end, and futures-intrusive unrun, since it too wakes others under its lock. On a busy machine single runs of tokio, \
-asyncband and saa did not end either; why is not known. saa spins for up to 60 us before it waits, so a queue of 100,000 takes it seconds. The semaphore of \
-async-lock and the mutex of synchrony serve who comes, not who waits: they are not fair, and need fewer changes of task. \
-The limit is for the first rows the bare atomic operations, where somebody waits a list without a lock \
+asyncband and saa did not end either; why is not known. saa spins for up to 60 us before it waits, so a queue of 100,000 takes it seconds. The limit is for the first rows the bare atomic operations, where somebody waits a list without a lock \
 and without atomic operations but those of the task's waker, on compio's executor.
+
+";
+
+/// Whoever is left out here is named `unfair` by its contestants.
+const FAIR: &str = "Fair is who bounds how long a waiter may be passed by. Strictly first come, first served \
+are by their documentation the semaphores and read-write locks of compio-sync, tokio, asyncband and maitake-sync, the \
+mutexes of the last three, and what futures-intrusive has if it is made fair, as here; saa has a \"fair wait queue\". The \
+mutex of compio-sync lets a waiter be overtaken up to 64 times, that of async-lock for half a millisecond (\"eventual \
+fairness\"): both count as fair, and need fewer changes of task than the strict ones. Not fair are the semaphore of \
+async-lock, whose documentation promises no order and which lets who comes take a permit before who has been woken for it; \
+the mutex of synchrony (\"provides no fairness guarantees\"); the read-write lock of async-lock \
+(\"write-preferring\"), whose readers may wait for as long as writers come. In barriers, cells, tokens, latches and \
+wait groups nobody is overtaken.
+
+In tokio's column the token is that of tokio-util. The cancel safety differs: a wait for the barriers of tokio and \
+asyncband that is dropped still counts as arrived (\"not cancel safe\"), for that of compio-sync it does not. \
+compio-sync's read-write lock is one that readers may upgrade, as is async-lock's; its cell has a queue for those that \
+wait for the value only.
 
 ";
 
 struct Result {
     name: String,
     rivals: Vec<Option<Spread>>,
+    unfair: &'static [&'static str],
     limit: Option<Spread>,
 }
 
@@ -56,11 +74,14 @@ impl Result {
         self.rivals[0].expect("compio-sync takes part in all")
     }
 
-    fn best_rival(&self) -> Option<f64> {
-        self.rivals[1..]
+    /// The best median of those whose name is allowed.
+    fn best_rival(&self, allowed: impl Fn(&str) -> bool) -> Option<f64> {
+        NAMES
             .iter()
-            .flatten()
-            .map(|spread| spread.median)
+            .zip(&self.rivals)
+            .skip(1)
+            .filter(|(name, _)| allowed(name))
+            .filter_map(|(_, spread)| spread.map(|spread| spread.median))
             .reduce(f64::min)
     }
 }
@@ -84,7 +105,7 @@ impl Report {
                 contest.rounds = contest.rounds.min(5);
             }
             rounds = (rounds.0.min(contest.rounds), rounds.1.max(contest.rounds));
-            let mut cells = row.cells;
+            let mut cells = row.cells.all;
             cells.push(row.limit);
             let mut outcome = contest.hold(&row.name, cells);
             eprintln!("{:5.1} s  {}", start.elapsed().as_secs_f64(), row.name);
@@ -99,6 +120,7 @@ impl Report {
                 results.push(Result {
                     name,
                     rivals: outcome.iter().map(pick).collect(),
+                    unfair: row.cells.unfair,
                     limit: pick(&limit),
                 });
             }
@@ -122,13 +144,15 @@ impl Report {
         head.extend([
             "limit",
             "ours / best rival",
+            "ours / best fair rival",
             "ours / limit",
             "spread: ours, worst",
         ]);
         let mut table = Table::new(head);
         for result in &self.results {
             let ours = result.ours();
-            let best = result.best_rival();
+            let best = result.best_rival(|_| true);
+            let fair = result.best_rival(|name| !result.unfair.contains(&name));
             let mut cells = vec![result.name.clone()];
             for spread in &result.rivals {
                 cells.push(spread.map_or("–".into(), |spread| {
@@ -149,6 +173,7 @@ impl Report {
             let ratio =
                 |to: Option<f64>| to.map_or("–".into(), |to| format!("{:.2}", ours.median / to));
             cells.push(ratio(best));
+            cells.push(ratio(fair));
             cells.push(ratio(result.limit.map(|l| l.median)));
             let worst = result
                 .rivals
@@ -169,7 +194,7 @@ impl Report {
         // Writing to a string does not fail.
         let _ = write!(
             text,
-            "{TITLE}{}- {}\n- medians of {} to {} rounds, in each of which every contestant ran once\n\n{table}\n{NOTES}",
+            "{TITLE}{}- {}\n- medians of {} to {} rounds, in each of which every contestant ran once\n\n{table}\n{NOTES}{FAIR}",
             self.machine,
             versions(include_str!("../Cargo.lock"), &CRATES),
             self.rounds.0,

@@ -5,9 +5,18 @@
 
 mod mutexes;
 mod notifiers;
+mod once;
+mod rwlocks;
 mod semaphores;
+mod tokens;
 
 use measure::Cell;
+
+pub(crate) use self::{
+    once::{barriers, cells_made, cells_raced, cells_read, latches, wait_groups},
+    rwlocks::{RwLock, RwLockWork},
+    tokens::{children, herds, looks, runs},
+};
 
 /// The columns. One that lacks a thing has no cell there.
 pub(crate) const NAMES: [&str; 8] = [
@@ -20,6 +29,28 @@ pub(crate) const NAMES: [&str; 8] = [
     "maitake-sync",
     "synchrony",
 ];
+
+/// What the contestants do in a row.
+pub(crate) struct Cells {
+    /// One for each of `NAMES`.
+    pub(crate) all: Vec<Option<Cell<'static>>>,
+    /// Who may let one wait without a bound while others go ahead; the report says why.
+    pub(crate) unfair: &'static [&'static str],
+}
+
+fn cell(run: impl FnMut(u64) -> Vec<f64> + 'static) -> Option<Cell<'static>> {
+    Some(Box::new(run))
+}
+
+/// Where nobody can be overtaken. Those that are not named lack the thing.
+fn of<const N: usize>(named: [(&str, Option<Cell<'static>>); N]) -> Cells {
+    let mut all: Vec<_> = NAMES.iter().map(|_| None).collect();
+    for (name, cell) in named {
+        let place = NAMES.iter().position(|other| *other == name);
+        all[place.expect("a contestant")] = cell;
+    }
+    Cells { all, unfair: &[] }
+}
 
 pub(crate) trait Semaphore: 'static {
     type Permit<'a>;
@@ -48,75 +79,65 @@ pub(crate) trait Notifier: 'static {
 }
 
 /// Work that any semaphore can do; likewise below.
-pub(crate) trait SemaphoreWork: Copy {
+pub(crate) trait SemaphoreWork: Copy + 'static {
     fn run<S: Semaphore + Send + Sync>(self, n: u64) -> Vec<f64>;
 
-    fn cells<'a>(self) -> Vec<Option<Cell<'a>>>
-    where
-        Self: 'a,
-    {
-        vec![
-            Some(Box::new(move |n| self.run::<compio_sync::Semaphore>(n))),
-            Some(Box::new(move |n| self.run::<tokio::sync::Semaphore>(n))),
-            Some(Box::new(move |n| self.run::<async_lock::Semaphore>(n))),
-            Some(Box::new(move |n| {
-                self.run::<asyncband::semaphore::Semaphore>(n)
-            })),
-            Some(Box::new(move |n| self.run::<saa::Semaphore>(n))),
-            Some(Box::new(move |n| {
-                self.run::<futures_intrusive::sync::Semaphore>(n)
-            })),
-            Some(Box::new(move |n| self.run::<maitake_sync::Semaphore>(n))),
+    fn cells(self) -> Cells {
+        let all = vec![
+            cell(move |n| self.run::<compio_sync::Semaphore>(n)),
+            cell(move |n| self.run::<tokio::sync::Semaphore>(n)),
+            cell(move |n| self.run::<async_lock::Semaphore>(n)),
+            cell(move |n| self.run::<asyncband::semaphore::Semaphore>(n)),
+            cell(move |n| self.run::<saa::Semaphore>(n)),
+            cell(move |n| self.run::<futures_intrusive::sync::Semaphore>(n)),
+            cell(move |n| self.run::<maitake_sync::Semaphore>(n)),
             None,
-        ]
+        ];
+        Cells {
+            all,
+            unfair: &["async-lock"],
+        }
     }
 }
 
-pub(crate) trait MutexWork: Copy {
+pub(crate) trait MutexWork: Copy + 'static {
     fn run<M: Mutex + Send + Sync>(self, n: u64) -> Vec<f64>;
 
-    fn cells<'a>(self) -> Vec<Option<Cell<'a>>>
-    where
-        Self: 'a,
-    {
-        vec![
-            Some(Box::new(move |n| self.run::<compio_sync::Mutex<u64>>(n))),
-            Some(Box::new(move |n| self.run::<tokio::sync::Mutex<u64>>(n))),
-            Some(Box::new(move |n| self.run::<async_lock::Mutex<u64>>(n))),
-            Some(Box::new(move |n| {
-                self.run::<asyncband::mutex::Mutex<u64>>(n)
-            })),
-            Some(Box::new(move |n| self.run::<saa::Lock>(n))),
-            Some(Box::new(move |n| {
-                self.run::<futures_intrusive::sync::Mutex<u64>>(n)
-            })),
-            Some(Box::new(move |n| self.run::<maitake_sync::Mutex<u64>>(n))),
-            Some(Box::new(move |n| {
-                self.run::<synchrony::sync::mutex::Mutex<u64>>(n)
-            })),
-        ]
+    fn cells(self) -> Cells {
+        let all = vec![
+            cell(move |n| self.run::<compio_sync::Mutex<u64>>(n)),
+            cell(move |n| self.run::<tokio::sync::Mutex<u64>>(n)),
+            cell(move |n| self.run::<async_lock::Mutex<u64>>(n)),
+            cell(move |n| self.run::<asyncband::mutex::Mutex<u64>>(n)),
+            cell(move |n| self.run::<saa::Lock>(n)),
+            cell(move |n| self.run::<futures_intrusive::sync::Mutex<u64>>(n)),
+            cell(move |n| self.run::<maitake_sync::Mutex<u64>>(n)),
+            cell(move |n| self.run::<synchrony::sync::mutex::Mutex<u64>>(n)),
+        ];
+        Cells {
+            all,
+            unfair: &["synchrony"],
+        }
     }
 }
 
 /// Without event-listener (async-lock and synchrony have its event), whose run did not end, and
 /// futures-intrusive: both wake others under their own lock. compio 0.19 may make the notifier wait
 /// there, and the runtime wants that lock.
-pub(crate) trait NotifierWork: Copy {
+pub(crate) trait NotifierWork: Copy + 'static {
     fn run<N: Notifier + Send + Sync>(self, n: u64) -> Vec<f64>;
 
-    fn cells<'a>(self) -> Vec<Option<Cell<'a>>>
-    where
-        Self: 'a,
-    {
-        vec![
-            Some(Box::new(move |n| self.run::<compio_sync::Notify>(n))),
-            Some(Box::new(move |n| self.run::<tokio::sync::Notify>(n))),
+    fn cells(self) -> Cells {
+        let all = vec![
+            cell(move |n| self.run::<compio_sync::Notify>(n)),
+            cell(move |n| self.run::<tokio::sync::Notify>(n)),
             None,
-            Some(Box::new(move |n| self.run::<notifiers::Asyncband>(n))),
-            Some(Box::new(move |n| self.run::<saa::Gate>(n))),
+            cell(move |n| self.run::<notifiers::Asyncband>(n)),
+            cell(move |n| self.run::<saa::Gate>(n)),
             None,
-            Some(Box::new(move |n| self.run::<maitake_sync::WaitQueue>(n))),
+            cell(move |n| self.run::<maitake_sync::WaitQueue>(n)),
             None,
-        ]
+        ];
+        Cells { all, unfair: &[] }
     }
 }

@@ -4,9 +4,12 @@ pub(crate) mod alone;
 pub(crate) mod contended;
 pub(crate) mod herd;
 pub(crate) mod queue;
+pub(crate) mod rwlock;
+pub(crate) mod together;
 
 use std::{
     future::poll_fn,
+    hint::black_box,
     sync::Barrier,
     task::Poll,
     thread,
@@ -20,6 +23,32 @@ pub(crate) fn in_task<T: 'static>(task: impl Future<Output = T> + 'static) -> T 
     Runtime::new()
         .expect("a runtime")
         .block_on(async { spawn(task).await.unwrap_or_else(|_| panic!("a task")) })
+}
+
+/// What each of so many calls takes, with the drop of what it returns.
+pub(crate) fn repeat<T, R>(n: u64, thing: &T, call: impl Fn(&T) -> R) -> Vec<f64> {
+    let thing = black_box(thing);
+    let start = Instant::now();
+    for _ in 0..n {
+        drop(black_box(call(thing)));
+    }
+    each(start.elapsed(), n)
+}
+
+/// The same for calls to be waited for.
+pub(crate) fn repeat_in_task<T: 'static, R>(
+    n: u64,
+    thing: T,
+    call: impl AsyncFn(&T) -> R + 'static,
+) -> Vec<f64> {
+    in_task(async move {
+        let thing = black_box(&thing);
+        let start = Instant::now();
+        for _ in 0..n {
+            drop(black_box(call(thing).await));
+        }
+        each(start.elapsed(), n)
+    })
 }
 
 /// What it takes until each of so many runtimes has done its part.
