@@ -326,8 +326,8 @@ impl Condvar {
         if !self.occupied.load(Ordering::Acquire) {
             return;
         }
-        let round = self.waiting.lock().new_round();
-        while self.call(round) {}
+        let mut most = self.waiting.lock().new_round();
+        while self.call(&mut most) {}
         // After all are called, so that none is without a leader: whoever is called is
         // behind one that was woken to lead, or will be by its notifier.
         let mut called = self.called.lock();
@@ -336,14 +336,15 @@ impl Condvar {
         }
     }
 
-    /// Calls some of those that came before that round. Returns whether there may be more.
-    fn call(&self, round: u16) -> bool {
+    /// Calls some of those that waited when the last round began, at most so many. Returns whether
+    /// there may be more.
+    fn call(&self, most: &mut usize) -> bool {
         let mut waiting = self.waiting.lock();
         let mut called = self.called.lock();
         let more = (0..CHUNK).all(|_| {
-            waiting.first_is_before(round)
-                && waiting.note_first(ALL)
-                && waiting.move_first(&mut called)
+            let is_next = *most > 0 && waiting.first_is_old();
+            *most -= usize::from(is_next);
+            is_next && waiting.note_first(ALL) && waiting.move_first(&mut called)
         });
         self.vacate(&waiting);
         more

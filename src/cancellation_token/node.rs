@@ -47,8 +47,9 @@ impl Node {
             tree,
         });
         if !node.tree.enter(&node, parent) {
-            // Release: as in `Tree`; nobody else knows it yet.
-            node.cancelled.store(true, Ordering::Release);
+            // Relaxed: nobody else knows it yet, and whoever is told is told of the canceller
+            // too, of whom we know by the tree's lock.
+            node.cancelled.store(true, Ordering::Relaxed);
         }
         node
     }

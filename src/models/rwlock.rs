@@ -376,6 +376,49 @@ fn upgrade_while_the_first_goes() {
     });
 }
 
+/// The upgrade goes before the writer that waited first, who waits for it, too.
+#[test]
+fn upgrade_before_a_writer_that_waits() {
+    let rows = [Row::UpgradeIsGiven, Row::WriterIsGivenIt];
+    check(Bound::LightOrAll(3), &rows, || {
+        let lock = shared();
+        let reader = lock.try_read_owned().unwrap();
+        let guard = lock.try_upgradable_read().unwrap();
+        let mut writer = Hand::waiting(lock.write());
+        let mut upgrade = Hand::waiting(RwLockUpgradableReadGuard::upgrade(guard));
+        join([goes(reader)]);
+        assert_eq!(upgrade.alarm.calls(), 1);
+        let Poll::Ready(guard) = upgrade.poll() else {
+            panic!("it is its turn");
+        };
+        guard.change();
+        drop(guard);
+        assert_eq!(writer.alarm.calls(), 1);
+        assert!(writer.poll().is_ready());
+        assert_at_rest(&lock);
+    });
+}
+
+/// A writer that is polled by chance comes, and goes, while it is being let in.
+#[test]
+fn writer_goes_while_it_is_let_in() {
+    let rows = [Row::WriterIsGivenIt, Row::TakesWake];
+    check(Bound::LightOrAll(3), &rows, || {
+        let lock = shared();
+        let guard = lock.try_write_owned().unwrap();
+        let mut next = Hand::waiting(lock.write_owned());
+        let other = thread::spawn(move || {
+            if let Poll::Ready(writer) = next.poll() {
+                writer.change();
+            }
+        });
+        guard.change();
+        drop(guard);
+        join([other]);
+        assert_at_rest(&lock);
+    });
+}
+
 /// `try_upgrade` while the last reader goes and a writer comes.
 #[test]
 fn upgrade_is_tried() {

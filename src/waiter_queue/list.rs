@@ -24,7 +24,7 @@ pub(super) struct List {
     /// The last waiter; its `next` is the first.
     tail: *const Waiter,
     len: u32,
-    /// How often all waiters of this queue have been woken.
+    /// How many rounds have begun; see ROUND in `queue`.
     pub(super) round: u16,
     /// Of the queue that this is; see LEVEL in `waiter`.
     pub(super) level: u8,

@@ -1,4 +1,18 @@
 //! The queue: first come, first served, and the operations on it.
+//!
+//! # Rounds
+//!
+//! Who wakes all lets go of the lock in between, and may be held up then. Others come meanwhile,
+//! who are not meant, and others wake all, too.
+//!
+//! Invariant `ROUND`: a waiter carries the round of its queue that was the last to have begun when
+//! it came; if a later one has begun it is *old*, and stands before all that are not. Each round
+//! serves the first waiter as long as that is old, but no more than there were when it began. So
+//! when a round ends all are gone that it was to serve, whichever round has served them, and
+//! nobody is served who came after the last round began.
+//!
+//! The count of rounds is 16 bits wide. An old waiter would be taken for a new one if it stayed
+//! while it goes around: only if 65,536 calls were held up at once, each before it came to it.
 
 use std::{
     mem::ManuallyDrop,
@@ -161,7 +175,7 @@ impl Locked<'_> {
         unsafe { self.list.push_back(waiter) };
     }
 
-    /// Queues `waiter` before all others.
+    /// Queues `waiter` before all others, in a queue without rounds.
     #[inline]
     pub(crate) fn push_front(&mut self, waiter: Pin<&mut Waiter>, note: usize) {
         let waiter = self.enrol(waiter, note);
@@ -223,18 +237,20 @@ impl Locked<'_> {
         self.list.first().map(|waiter| self.wake(waiter)).is_some()
     }
 
-    /// Wakes all that wait now, as [`WaiterQueue::wake_all`] does.
+    /// Wakes all that wait now, as [`WaiterQueue::wake_all`] does. The note is the same in all
+    /// rounds of a queue: a round may serve those of another (ROUND).
     pub(crate) fn wake_all(&mut self, note: usize) {
-        let round = self.new_round();
-        if self.len() > 1 {
+        let mut most = self.new_round();
+        if most > 1 {
             self.expect_many();
         }
-        while self.first_is_before(round) {
+        while most > 0 && self.first_is_old() {
             self.make_room();
-            if self.first_is_before(round) {
+            if self.first_is_old() {
                 self.note_first(note);
                 self.wake_first();
             }
+            most -= 1;
         }
     }
 
@@ -280,19 +296,17 @@ impl Locked<'_> {
         true
     }
 
-    /// Begins a new round: who comes from now on does not belong to the ones before.
-    pub(crate) fn new_round(&mut self) -> u16 {
+    /// Begins a new round, which is to serve all that wait now (ROUND). Returns how many these are.
+    pub(crate) fn new_round(&mut self) -> usize {
         self.list.round = self.list.round.wrapping_add(1);
-        self.list.round
+        self.len()
     }
 
-    /// Whether the first waiter came before that round began.
-    pub(crate) fn first_is_before(&self, round: u16) -> bool {
+    /// Whether the first waiter is to be served by a round that has begun.
+    pub(crate) fn first_is_old(&self) -> bool {
         self.list.first().is_some_and(|waiter| {
             // SAFETY: PHASE and MEMBER: queued here, under the lock.
-            let came = unsafe { waiter.as_ref().round() };
-            // A round wakes all before it, so no more than two are here at once.
-            came != round && round.wrapping_sub(came) < u16::MAX / 2
+            unsafe { waiter.as_ref().round() != self.list.round }
         })
     }
 

@@ -90,7 +90,7 @@ pub(crate) struct Waiter {
     note: UnsafeCell<MaybeUninit<usize>>,
     /// Its owner's own; see `memo`.
     memo: UnsafeCell<u32>,
-    /// The round of `wake_all` in which it came; see `Locked::new_round`.
+    /// The round in which it came (ROUND in `queue`).
     round: UnsafeCell<u16>,
     /// The phase, and the level of the queue that it is or was in.
     state: AtomicU8,
