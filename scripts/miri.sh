@@ -7,10 +7,10 @@
 #   MIRIFLAGS=-Zmiri-many-seeds=0..16 scripts/miri.sh --test condvar_tests
 #
 # Without arguments, the unit tests, all tests/*_tests.rs, misuse_tests and
-# peers_tests. Miri knows no io_uring, so
-# it works on a copy where compio has the poll driver alone, without our default
-# features, and with lib/miri-shim.rs. Tests see COMPIO_SYNC_SLOW=1; one that Miri
-# can't run has `#[cfg_attr(miri, ignore = "why")]`.
+# peers_tests. All is run twice, by the rules of Stacked Borrows and of Tree Borrows.
+# Miri knows no io_uring, so it works on a copy where compio has the poll driver
+# alone, without our default features, and with lib/miri-shim.rs. Tests see COMPIO_SYNC_SLOW=1; one that Miri
+# can't run is left out with `miri` in a `cfg` or `cfg_attr`.
 #
 #   MIRI_TOOLCHAIN   the toolchain  (default nightly)
 #
@@ -52,4 +52,8 @@ export COMPIO_SYNC_SLOW=1
 # Without isolation: the clock, epoll and the number of CPUs are the machine's.
 export MIRIFLAGS="-Zmiri-disable-isolation ${MIRIFLAGS:-}"
 say "$(cargo "+$toolchain" miri --version)"
-cargo "+$toolchain" miri test --no-default-features "$@"
+# By both sets of rules for what may alias.
+for rules in '' -Zmiri-tree-borrows; do
+    say "rules: ${rules:-Stacked Borrows}"
+    MIRIFLAGS="$MIRIFLAGS $rules" cargo "+$toolchain" miri test --no-default-features "$@"
+done

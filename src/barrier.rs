@@ -169,6 +169,7 @@ impl Barrier {
     /// let barrier = compio_sync::Barrier::new(2);
     /// assert_eq!(barrier.waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.queue.waiter_count()
     }

@@ -419,6 +419,7 @@ impl Condvar {
     /// let condvar = compio_sync::Condvar::new();
     /// assert_eq!(condvar.waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.waiting.waiter_count()
     }

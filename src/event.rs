@@ -129,6 +129,7 @@ impl Event {
     /// event.set();
     /// assert!(event.is_set());
     /// ```
+    #[must_use]
     pub fn is_set(&self) -> bool {
         // Acquire: pairs with the release in `set`.
         self.state.load(Ordering::Acquire) & SET != 0
@@ -189,6 +190,7 @@ impl Event {
     /// let event = compio_sync::Event::new();
     /// assert_eq!(event.waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.queue.waiter_count()
     }

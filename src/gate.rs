@@ -8,7 +8,7 @@
 //! | from | to | by | under the queue's lock |
 //! | --- | --- | --- | --- |
 //! | n | n + 1 | `add` | no |
-//! | n | n - k, k < n | `take` | no |
+//! | n | n - k, k < n | `take` | no, unless the rest came while it went for the lock |
 //! | n | 0, n > 0 | `take`, which wakes all that wait | yes |
 //!
 //! A waiter is queued only after it saw, under the lock, that the gate is shut. So whoever is in

@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -95,6 +96,40 @@ impl Latch {
     /// ```
     pub fn count_down_by(&self, n: usize) -> bool {
         self.gate.take(n)
+    }
+
+    /// Counts down by one when the guard is dropped: also if its task panics or is cancelled, after
+    /// which nobody else would.
+    ///
+    /// More guards than the count do no harm: it stops at zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let latch = compio_sync::Latch::new(1);
+    /// let guard = latch.guard();
+    /// assert!(!latch.is_done());
+    /// drop(guard);
+    /// assert!(latch.is_done());
+    /// ```
+    pub fn guard(&self) -> LatchGuard<'_> {
+        LatchGuard { latch: self }
+    }
+
+    /// Like [`guard`](Self::guard), with a share of the ownership: for tasks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let latch = std::sync::Arc::new(compio_sync::Latch::new(1));
+    /// let guard = latch.guard_owned();
+    /// std::thread::spawn(move || drop(guard));
+    /// latch.blocking_wait();
+    /// ```
+    pub fn guard_owned(self: &Arc<Self>) -> OwnedLatchGuard {
+        OwnedLatchGuard {
+            latch: self.clone(),
+        }
     }
 
     /// How often it has still to be counted down.
@@ -191,6 +226,73 @@ impl fmt::Debug for Latch {
             .field("count", &self.count())
             .field("waiter_count", &self.waiter_count())
             .finish()
+    }
+}
+
+/// Counts a [`Latch`] down when it is dropped; made by [`Latch::guard`].
+#[must_use = "it counts down when it is dropped, which would be at once"]
+pub struct LatchGuard<'a> {
+    latch: &'a Latch,
+}
+
+impl LatchGuard<'_> {
+    /// The latch that it counts down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let latch = compio_sync::Latch::new(3);
+    /// assert_eq!(latch.guard().latch().count(), 3);
+    /// ```
+    #[must_use]
+    pub fn latch(&self) -> &Latch {
+        self.latch
+    }
+}
+
+impl Drop for LatchGuard<'_> {
+    fn drop(&mut self) {
+        self.latch.count_down();
+    }
+}
+
+impl fmt::Debug for LatchGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LatchGuard").finish_non_exhaustive()
+    }
+}
+
+/// Counts a [`Latch`] down when it is dropped, and keeps it alive; made by
+/// [`Latch::guard_owned`].
+#[must_use = "it counts down when it is dropped, which would be at once"]
+pub struct OwnedLatchGuard {
+    latch: Arc<Latch>,
+}
+
+impl OwnedLatchGuard {
+    /// The latch that it counts down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let latch = std::sync::Arc::new(compio_sync::Latch::new(3));
+    /// assert_eq!(latch.guard_owned().latch().count(), 3);
+    /// ```
+    #[must_use]
+    pub fn latch(&self) -> &Arc<Latch> {
+        &self.latch
+    }
+}
+
+impl Drop for OwnedLatchGuard {
+    fn drop(&mut self) {
+        self.latch.count_down();
+    }
+}
+
+impl fmt::Debug for OwnedLatchGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedLatchGuard").finish_non_exhaustive()
     }
 }
 

@@ -50,7 +50,7 @@ pub use cancellation_token::{
 };
 pub use condvar::{Condvar, CondvarWait, CondvarWaitWhile};
 pub use event::{Event, EventWait};
-pub use latch::{Latch, LatchWait};
+pub use latch::{Latch, LatchGuard, LatchWait, OwnedLatchGuard};
 pub use mutex::{
     Lock, LockOwned, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard,
 };

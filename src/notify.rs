@@ -268,6 +268,7 @@ impl Notify {
     /// let notify = compio_sync::Notify::new();
     /// assert_eq!(notify.waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.queue.waiter_count()
     }

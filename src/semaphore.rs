@@ -397,6 +397,7 @@ impl Semaphore {
     /// let _permit = semaphore.try_acquire();
     /// assert_eq!(semaphore.available_permits(), 1);
     /// ```
+    #[must_use]
     pub fn available_permits(&self) -> usize {
         self.permits.available()
     }
@@ -409,6 +410,7 @@ impl Semaphore {
     /// let semaphore = compio_sync::Semaphore::new(1);
     /// assert_eq!(semaphore.waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.permits.waiter_count()
     }

@@ -77,6 +77,8 @@ fn without_data() {
         ours::SetError<Plain> => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::Latch => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::WaitGroup => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::LatchGuard<'static> => Send Sync Unpin UnwindSafe RefUnwindSafe;
+        ours::OwnedLatchGuard => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::WaitGroupGuard<'static> => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::OwnedWaitGroupGuard => Send Sync Unpin UnwindSafe RefUnwindSafe;
         ours::CancellationToken => Send Sync Unpin UnwindSafe RefUnwindSafe;

@@ -37,6 +37,41 @@ fn it_opens_at_zero_and_stays_open() {
 }
 
 #[test]
+fn a_guard_counts_down_when_it_is_dropped_whatever_ends_its_task() {
+    let _dog = watchdog();
+    let latch = Arc::new(Latch::new(4));
+    let mut wait = Hand::waiting(latch.wait());
+    let (guard, owned) = (latch.guard(), latch.guard_owned());
+    assert!(std::ptr::eq(guard.latch(), &**owned.latch()));
+    assert_eq!(
+        format!("{guard:?} {owned:?}"),
+        "LatchGuard { .. } OwnedLatchGuard { .. }"
+    );
+    assert_eq!(latch.count(), 4, "only when they are dropped");
+    drop((guard, owned));
+    assert_eq!(latch.count(), 2);
+    in_runtime(async || {
+        let guard = latch.guard_owned();
+        let panics = spawn(async move {
+            let _guard = guard;
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(panics.await.is_err());
+        let guard = latch.guard_owned();
+        let cancelled = spawn(async move {
+            let _guard = guard;
+            std::future::pending::<()>().await;
+        });
+        assert_eq!((latch.count(), wait.wakes()), (1, 0));
+        assert!(cancelled.cancel().await.is_none());
+    });
+    assert_eq!((latch.count(), wait.wakes()), (0, 1));
+    wait.expect_ready();
+    drop(latch.guard());
+    assert_eq!((latch.count(), Arc::strong_count(&latch)), (0, 1));
+}
+
+#[test]
 fn it_does_not_go_below_zero() {
     let _dog = watchdog();
     let latch = Latch::new(2);

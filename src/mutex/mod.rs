@@ -255,6 +255,7 @@ impl<T: ?Sized> Mutex<T> {
     /// let held = mutex.try_lock();
     /// assert!(mutex.is_locked());
     /// ```
+    #[must_use]
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
@@ -267,6 +268,7 @@ impl<T: ?Sized> Mutex<T> {
     /// let mutex = compio_sync::Mutex::new(());
     /// assert_eq!(mutex.waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.raw.queue().waiter_count()
     }

@@ -128,6 +128,7 @@ impl<T, F> Lazy<T, F> {
     /// ```
     /// assert_eq!(compio_sync::Lazy::<u8>::new(|| Box::pin(async { 1 })).waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.cell.waiter_count()
     }

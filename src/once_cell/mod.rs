@@ -132,6 +132,7 @@ impl<T> OnceCell<T> {
     /// assert_eq!(cell.get(), Some(&1));
     /// ```
     #[inline]
+    #[must_use]
     pub fn get(&self) -> Option<&T> {
         if !self.raw.is_set() {
             return None;
@@ -166,6 +167,7 @@ impl<T> OnceCell<T> {
     /// cell.set(1).unwrap();
     /// assert!(cell.is_initialized());
     /// ```
+    #[must_use]
     pub fn is_initialized(&self) -> bool {
         self.raw.is_set()
     }
@@ -403,6 +405,7 @@ impl<T> OnceCell<T> {
     /// let cell = compio_sync::OnceCell::<u8>::new();
     /// assert_eq!(cell.waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.raw.waiter_count()
     }

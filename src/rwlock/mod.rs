@@ -290,6 +290,7 @@ impl<T: ?Sized> RwLock<T> {
     /// drop(reader);
     /// assert!(!lock.is_locked());
     /// ```
+    #[must_use]
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
@@ -302,6 +303,7 @@ impl<T: ?Sized> RwLock<T> {
     /// let lock = compio_sync::RwLock::new(());
     /// assert_eq!(lock.waiter_count(), 0);
     /// ```
+    #[must_use]
     pub fn waiter_count(&self) -> usize {
         self.raw.waiter_count()
     }

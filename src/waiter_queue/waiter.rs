@@ -32,9 +32,25 @@
 //! before it is first queued.
 //!
 //! The waiter is never moved or freed while linked ([`Waiter`] is pinned, and its
-//! drop aborts then), and the list reaches it through shared references and
-//! cells only. The owner's `&mut` covers it too; the type is not `Unpin`, which is
-//! what makes that no claim of exclusive access.
+//! drop aborts then).
+//!
+//! # Aliasing
+//!
+//! Others reach a linked waiter while its future is borrowed, or about to be. That is sound by the
+//! rules of Stacked Borrows and of Tree Borrows alike:
+//!
+//! - All that others touch lies in cells (`UnsafeCell`, atomics), and they touch it through `&Waiter`
+//!   made from the list's pointer. No `&mut` to a field of a linked waiter is ever made but inside of
+//!   a cell's closure, under the lock that PHASE names.
+//! - The list's pointer comes from a shared reference ([`Waiter::ptr`]), so it may do what a shared
+//!   reference may: read, and write to cells. It covers the whole waiter, nothing around it.
+//! - The owner's `Pin<&mut Waiter>`, and the `&mut` to the future around it, cover the same bytes
+//!   while the pointer lives. The type is not `Unpin`, and for such a type neither model takes a
+//!   `&mut` for a claim that nobody else reaches the memory; it is what the compiler does for any
+//!   future that keeps references to itself. The owner makes a shared reference of it before it
+//!   reads or writes.
+//! - The memory is given up by the owner alone, after its phase has said, with acquire, that
+//!   nobody else has the pointer.
 
 use std::{marker::PhantomPinned, mem::MaybeUninit, pin::Pin, ptr::NonNull, task::Waker};
 
@@ -164,16 +180,17 @@ impl Waiter {
     /// Under the lock of the queue of that level, which the waiter is about to be linked into.
     #[inline]
     pub(super) fn set_queued_at(&self, level: u8) {
-        // Release: as in `set_phase`.
-        self.state.store(queued_at(level), Ordering::Release);
+        // Relaxed: whoever sees it takes the lock before touching anything.
+        self.state.store(queued_at(level), Ordering::Relaxed);
     }
 
     /// Whether the waiter is in its queue of that level (LEVEL). For certain only under that
     /// queue's lock; otherwise the answer may be old.
     #[inline]
     pub(crate) fn is_queued_at(&self, level: u8) -> bool {
-        // Acquire: as in `phase`, for who finds that it is not.
-        self.state.load(Ordering::Acquire) == queued_at(level)
+        // Relaxed: the lock orders what follows if it is; who finds that it is not asks for the
+        // phase next.
+        self.state.load(Ordering::Relaxed) == queued_at(level)
     }
 
     /// Whether it has never been queued, nor its owner written anything down.
