@@ -49,8 +49,8 @@
 //!   `&mut` for a claim that nobody else reaches the memory; it is what the compiler does for any
 //!   future that keeps references to itself. The owner makes a shared reference of it before it
 //!   reads or writes.
-//! - The memory is given up by the owner alone, after its phase has said, with acquire, that
-//!   nobody else has the pointer.
+//! - The memory is given up by the owner alone, after it has taken the waiter out under the list's
+//!   lock, or its phase has said, with acquire, that nobody else has the pointer.
 
 use std::{marker::PhantomPinned, mem::MaybeUninit, pin::Pin, ptr::NonNull, task::Waker};
 
