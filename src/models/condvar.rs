@@ -328,3 +328,51 @@ fn notified_one_goes_from_the_mutex() {
         shared.assert_at_rest(0);
     });
 }
+
+/// One that was led to the mutex and is its heir goes: the next one has the mutex.
+#[test]
+fn heir_goes_that_came_from_the_condvar() {
+    check(Bound::All, &[], || {
+        let (mutex, condvar) = (Mutex::new(()), Condvar::new());
+        let mut waits = [(), ()].map(|()| {
+            let guard = mutex.try_lock().expect("it is free");
+            Hand::waiting(condvar.wait(guard))
+        });
+        condvar.notify_all();
+        let [first, second] = &mut waits;
+        let Poll::Ready(guard) = first.poll() else {
+            panic!("it leads");
+        };
+        let mut third = Hand::waiting(mutex.lock());
+        assert_eq!(second.alarm.calls(), 0);
+        drop(guard);
+        assert_eq!(second.alarm.calls(), 1);
+        drop(waits);
+        assert_eq!(third.alarm.calls(), 1);
+        assert!(third.poll().is_ready());
+    });
+}
+
+/// Who was to lead, and is alone by now, does not lead those of another mutex to its own.
+#[test]
+fn late_leader_leaves_those_of_another_mutex() {
+    check(Bound::All, &[], || {
+        let (mutexes, condvar) = ([(), ()].map(Mutex::new), Condvar::new());
+        let wait = |mutex: usize| {
+            let guard = mutexes[mutex].try_lock().expect("it is free");
+            Hand::waiting(condvar.wait(guard))
+        };
+        let mut late = wait(0);
+        condvar.notify_all();
+        let (mut leader, mut led) = (wait(1), wait(1));
+        condvar.notify_all();
+        assert!(late.poll().is_ready());
+        assert_eq!(led.alarm.calls(), 0, "it waits for the other mutex");
+        let Poll::Ready(guard) = leader.poll() else {
+            panic!("it leads");
+        };
+        drop(guard);
+        assert_eq!(led.alarm.calls(), 1);
+        assert!(led.poll().is_ready());
+    });
+}
