@@ -258,6 +258,35 @@ fn all_are_notified_twice() {
     });
 }
 
+/// One of those that a call is about goes, and another comes, which it is not about.
+#[test]
+fn who_comes_after_a_call_began_waits() {
+    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::Leaves], || {
+        let shared = Shared::new(0);
+        let wait = || Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let mut waits = [wait(), wait()];
+        let last = wait();
+        let giver = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.more.notify_all()
+        });
+        let has_begun = shared.more.waiter_count() < 3;
+        drop(last);
+        if has_begun {
+            let late = wait();
+            join([giver]);
+            assert_eq!(shared.more.waiter_count(), 1);
+            drop(late);
+        } else {
+            join([giver]);
+        }
+        for wait in &mut waits {
+            assert!(wait.poll().is_ready());
+        }
+        shared.assert_at_rest(0);
+    });
+}
+
 /// The mutex goes as soon as its waiters are gone.
 fn mutex_goes(notify: fn(&Condvar), waits: bool) {
     let condvar = Arc::new(Condvar::new());
