@@ -7,6 +7,8 @@ use std::{
     task::Poll,
 };
 
+use compio_sync::{RwLockUpgradableReadGuard, RwLockWriteGuard};
+
 use super::{
     common::{Random, yield_now},
     world::{PERMITS, Tally, VALUE, World},
@@ -129,32 +131,72 @@ impl Worker {
     }
 
     async fn lock(&mut self, world: &World) {
-        if self.random.one_in(4) {
-            let mut guard = self.wait(world.lock.write()).await;
-            guard.0 += 1;
-            guard.1 += 1;
+        match self.random.below(8) {
+            0 | 1 => {
+                let mut guard = self.wait(world.lock.write()).await;
+                guard.0 += 1;
+                guard.1 += 1;
+                self.pause().await;
+                if self.random.one_in(2) {
+                    let guard = RwLockWriteGuard::downgrade(guard);
+                    assert_eq!(guard.0, guard.1);
+                    self.pause().await;
+                }
+            }
+            2 => self.upgrade(world).await,
+            _ => {
+                let guard = if self.random.one_in(2) {
+                    self.try_wait(world.lock.read()).await
+                } else {
+                    Some(self.wait(world.lock.read()).await)
+                };
+                if let Some(guard) = guard {
+                    assert_eq!(guard.0, guard.1);
+                    self.pause().await;
+                }
+            }
+        }
+    }
+
+    /// Reads, and writes what it has read and one more; either wait may be given up.
+    async fn upgrade(&mut self, world: &World) {
+        let Some(guard) = self.try_wait(world.lock.upgradable_read()).await else {
+            return;
+        };
+        let seen = *guard;
+        assert_eq!(seen.0, seen.1);
+        self.pause().await;
+        let upgrade = RwLockUpgradableReadGuard::upgrade(guard);
+        if let Some(mut guard) = self.try_wait(upgrade).await {
+            assert_eq!(*guard, seen, "somebody has written in between");
+            *guard = (seen.0 + 1, seen.1 + 1);
             self.pause().await;
-        } else {
-            let guard = if self.random.one_in(2) {
-                self.try_wait(world.lock.read()).await
-            } else {
-                Some(self.wait(world.lock.read()).await)
-            };
-            if let Some(guard) = guard {
-                assert_eq!(guard.0, guard.1);
+            if self.random.one_in(2) {
+                let _reads = RwLockWriteGuard::downgrade_to_upgradable(guard);
                 self.pause().await;
             }
         }
     }
 
-    /// Fills the cell, unless chance or giving up prevents it.
+    /// Fills the cell, unless chance or giving up prevents it; or waits until somebody has.
     async fn cell(&mut self, world: &World) {
-        let fails = self.random.one_in(2);
-        let fill = world.cell.get_or_try_init(async || {
-            yield_now().await;
-            if fails { Err(()) } else { Ok(VALUE) }
-        });
-        if let Some(Ok(value)) = self.try_wait(fill).await {
+        let value = match self.random.below(4) {
+            0 => self.try_wait(world.cell.wait()).await,
+            1 => {
+                // Refused while another fills it, or when it is full.
+                let _refused = world.cell.set(VALUE);
+                world.cell.get()
+            }
+            _ => {
+                let fails = self.random.one_in(2);
+                let fill = world.cell.get_or_try_init(async || {
+                    yield_now().await;
+                    if fails { Err(()) } else { Ok(VALUE) }
+                });
+                self.try_wait(fill).await.and_then(Result::ok)
+            }
+        };
+        if let Some(value) = value {
             assert_eq!(*value, VALUE);
         }
     }

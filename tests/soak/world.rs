@@ -99,13 +99,14 @@ impl World {
             self.notify.waiter_count(),
             self.event.waiter_count(),
             self.lock.waiter_count(),
+            self.barrier.waiter_count(),
             self.cell.waiter_count(),
             self.root.waiter_count(),
             self.child().waiter_count(),
             self.group.waiter_count(),
             self.latch.waiter_count(),
         ];
-        assert_eq!(waiters, [0; 12], "somebody still waits");
+        assert_eq!(waiters, [0; 13], "somebody still waits");
         assert!(self.group.is_empty(), "somebody is still counted");
         assert!(!self.child().is_cancelled());
         if let Some(value) = self.cell.get() {
