@@ -6,30 +6,87 @@ use std::{
 };
 
 use super::common::{
-    Act, Hand, Meeting, Probe, in_runtime, keep, on_each_road, on_runtimes, rounds, spawn,
-    watchdog, yield_now,
+    Hand, Meeting, in_runtime, keep, on_each_road, on_runtimes, rounds, spawn, watchdog, yield_now,
 };
-use compio_sync::{Condvar, Event, Mutex, Notify, RwLock, Semaphore};
+use compio_sync::{
+    Barrier, CancellationToken, Event, Latch, Mutex, Notify, OnceCell, RwLock, Semaphore, WaitGroup,
+};
+
+/// Two runtimes, each with many tasks that wait, and each of which wakes those of the other by
+/// one call.
+fn wake_each_other<T: Sync + 'static, F: Future + 'static>(
+    make: fn() -> T,
+    wait: fn(&'static T) -> F,
+    waiter_count: fn(&T) -> usize,
+    wake: fn(&T),
+) {
+    let both = [make(), make()].map(keep);
+    let all_wait = Meeting::new(2);
+    on_runtimes(2, async |me| {
+        let mine = both[me];
+        let tasks: Vec<_> = (0..MANY).map(|_| spawn(wait(mine))).collect();
+        while waiter_count(mine) < tasks.len() {
+            yield_now().await;
+        }
+        all_wait.wait().await;
+        wake(both[1 - me]);
+        for task in tasks {
+            task.await.expect("no task panics");
+        }
+    });
+}
+
+const MANY: usize = 300;
 
 /// compio 1044: a thread that wakes more than 64 tasks of another runtime waits for that
 /// runtime; two that do so to each other wait for ever.
 #[test]
 fn compio_1044_two_runtimes_that_wake_many_tasks_of_each_other_do_not_hang() {
     let _dog = watchdog();
-    let events = [const { Event::new() }; 2].map(keep);
-    let all_wait = Meeting::new(2);
-    on_runtimes(2, async |me| {
-        let mine = events[me];
-        let tasks: Vec<_> = (0..300).map(|_| spawn(mine.wait())).collect();
-        while mine.waiter_count() < tasks.len() {
-            yield_now().await;
-        }
-        all_wait.wait().await;
-        events[1 - me].set();
-        for task in tasks {
-            task.await.expect("no task panics");
-        }
+    wake_each_other(Event::new, Event::wait, Event::waiter_count, |event| {
+        event.set();
     });
+    wake_each_other(
+        || Latch::new(1),
+        Latch::wait,
+        Latch::waiter_count,
+        |latch| {
+            latch.count_down();
+        },
+    );
+    wake_each_other(
+        CancellationToken::new,
+        CancellationToken::cancelled,
+        CancellationToken::waiter_count,
+        |token| {
+            token.cancel();
+        },
+    );
+    wake_each_other(
+        OnceCell::new,
+        OnceCell::wait,
+        OnceCell::waiter_count,
+        |cell| cell.set(()).expect("it is empty"),
+    );
+    // The last to come lets the others go.
+    wake_each_other(
+        || Barrier::new(MANY + 1),
+        Barrier::wait,
+        Barrier::waiter_count,
+        |barrier| {
+            Hand::new(barrier.wait()).expect_ready();
+        },
+    );
+    let counted = || {
+        let group = keep(WaitGroup::new());
+        (group, std::sync::Mutex::new(Some(group.add())))
+    };
+    wake_each_other(
+        counted,
+        |(group, _)| group.wait(),
+        |(group, _)| group.waiter_count(),
+        |(_, guard)| drop(guard.lock().unwrap().take()),
+    );
 }
 
 /// compio 984: the same without a crowd at once. Two runtimes that wake the tasks of each other
@@ -191,96 +248,6 @@ fn async_lock_23_a_busy_worker_starves_nobody() {
         done.set();
         busy.await.unwrap();
     });
-}
-
-/// Calls `act` when a waker is dropped and when it is called: while a wait changes its waker,
-/// is woken, and goes.
-fn with_wakers_that_act<T, F: Future>(
-    primitive: &Arc<T>,
-    act: fn(&T),
-    wait: impl Fn() -> F,
-    wake: impl Fn(),
-) where
-    T: Send + Sync + 'static,
-{
-    let acted = Arc::new(AtomicUsize::new(0));
-    let probe = || {
-        let (primitive, acted) = (primitive.clone(), acted.clone());
-        Probe::with_hook(move |what| {
-            if what != Act::Clone {
-                act(&primitive);
-                acted.fetch_add(1, SeqCst);
-            }
-        })
-    };
-    let mut changes = Hand::with_probe(wait(), probe());
-    let _first = changes.poll();
-    let mut goes = Hand::with_probe(wait(), probe());
-    let _first = goes.poll();
-    changes.set_waker(probe().waker());
-    let _again = changes.poll();
-    drop(goes);
-    wake();
-    drop(changes);
-    assert!(acted.load(SeqCst) >= 4, "the wakers have acted");
-}
-
-/// tokio 5429, asyncband 125 and 189: a waker that uses the primitive when it is dropped or
-/// called deadlocks, since that happens under the primitive's lock.
-#[test]
-fn tokio_5429_wakers_that_use_the_primitive_do_not_deadlock() {
-    let _dog = watchdog();
-    let notify = Arc::new(Notify::new());
-    with_wakers_that_act(
-        &notify,
-        Notify::notify_waiters,
-        || notify.clone().notified_owned(),
-        || notify.notify_one(),
-    );
-    let semaphore = Arc::new(Semaphore::new(0));
-    with_wakers_that_act(
-        &semaphore,
-        |semaphore| semaphore.add_permits(1),
-        || semaphore.acquire_many_owned(100),
-        || semaphore.add_permits(100),
-    );
-    let event = Arc::new(Event::new());
-    with_wakers_that_act(
-        &event,
-        |event| {
-            event.set();
-        },
-        || event.wait(),
-        || {
-            event.set();
-        },
-    );
-    let mutex = Arc::new(Mutex::new(()));
-    let guard = std::cell::Cell::new(mutex.try_lock());
-    with_wakers_that_act(
-        &mutex,
-        |mutex| drop(mutex.try_lock()),
-        || mutex.lock_owned(),
-        || drop(guard.take()),
-    );
-    let rwlock = Arc::new(RwLock::new(()));
-    let guard = std::cell::Cell::new(rwlock.try_write());
-    with_wakers_that_act(
-        &rwlock,
-        |rwlock| drop((rwlock.try_read(), rwlock.try_write())),
-        || rwlock.read_owned(),
-        || drop(guard.take()),
-    );
-    let both = Arc::new((Mutex::new(()), Condvar::new()));
-    with_wakers_that_act(
-        &both,
-        |(mutex, condvar)| {
-            condvar.notify_all();
-            drop(mutex.try_lock());
-        },
-        || both.1.wait(both.0.try_lock().unwrap()),
-        || both.1.notify_one(),
-    );
 }
 
 /// omicron 9259, tokio 6450 (a "futurelock"): a task keeps a wait that was granted its permit

@@ -121,7 +121,7 @@ fn tokio_5396_notify_waiters_reaches_each_task_once() {
     late.iter_mut().for_each(Hand::expect_pending);
 }
 
-/// tokio 2739, 3742, 3892: a condition variable, in which no notification that follows a
+/// tokio 2739, 3742, 3892, 4557: a condition variable, in which no notification that follows a
 /// change of the data is lost, whether the mutex is unlocked before or after.
 #[test]
 fn tokio_2739_a_condvar_that_loses_nothing() {

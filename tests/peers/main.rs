@@ -12,3 +12,4 @@ mod hangs;
 mod losses;
 mod namesake;
 mod requests;
+mod wakers;

@@ -1,8 +1,13 @@
 //! jmalicki's compio-sync of 2025, which is not this one: a test for each of its defects.
 //!
-//! Those that have one elsewhere: a Box and an Arc for each wait (`allocations`); results of the
-//! ring that nobody looks at (`linux_specific`, with full rings and refused calls); the generic
-//! queue under another name on Windows (`windows_specific`, that a batch is one packet).
+//! Those that have one elsewhere:
+//!
+//! - A Box and an Arc for each wait: `outside_of_runtimes_nothing_allocates` and
+//!   `in_a_runtime_that_has_waited_before_nothing_allocates` in `allocations`.
+//! - Results of the ring that nobody looks at: `a_full_submission_queue_only_delays_the_wait` in
+//!   `linux_specific`, and `a_refused_wait_falls_back_to_the_waker` in `waiter_queue/linux.rs`.
+//! - The generic queue under another name on Windows: `the_back_end_is_a_packet` and
+//!   `a_batch_of_ten_thousand_is_one_packet` in `windows_specific`.
 
 use std::{
     future::poll_fn,
