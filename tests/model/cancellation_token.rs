@@ -5,7 +5,7 @@ use std::{collections::VecDeque, pin::Pin};
 
 use compio_sync::{CancellationToken, CancelledOwned};
 
-use super::{Args, SLOTS, Verdict, World, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, play, same, wakers};
 
 const TOKENS: usize = 8;
 
@@ -212,6 +212,10 @@ fn run(_begin: usize, program: &[Op]) -> Verdict {
     let mut both = Both::default();
     both.step(Op::Root { at: 0 })?;
     play(both, program)
+}
+
+pub(super) fn bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run)
 }
 
 #[test]

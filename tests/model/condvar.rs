@@ -6,7 +6,8 @@ use std::{collections::VecDeque, pin::Pin, task::Poll};
 use compio_sync::{Condvar, Mutex, MutexGuard};
 
 use super::{
-    Args, SLOTS, Verdict, World, ensure, fuzz, fuzz_in_a_runtime, mutex::Lock, play, same, wakers,
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, mutex::Lock, play, same,
+    wakers,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -426,6 +427,10 @@ fn run(begin: usize, program: &[Op]) -> Verdict {
         calls: Vec::new(),
     };
     play(both, program)
+}
+
+pub(super) fn bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, pin::Pin, task::Poll};
 
 use compio_sync::{Event, EventWait};
 
-use super::{Args, SLOTS, Verdict, World, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, play, same, wakers};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -157,6 +157,10 @@ fn run(begin: usize, program: &[Op]) -> Verdict {
         both.set()?;
     }
     play(both, program)
+}
+
+pub(super) fn bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fmt::Debug, pin::Pin};
 
 use compio_sync::{Latch, WaitGroup, WaitGroupGuard};
 
-use super::{Args, SLOTS, Verdict, World, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, play, same, wakers};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -241,13 +241,30 @@ fn run_wait_group(_begin: usize, program: &[Op]) -> Verdict {
     play(both(&group, 0, add, take), program)
 }
 
+pub(super) fn latch_bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run_latch)
+}
+
+pub(super) fn wait_group_bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run_wait_group)
+}
+
 #[test]
 fn latch() {
     fuzz(op, run_latch);
 }
 
 #[test]
+fn latch_in_a_runtime() {
+    fuzz_in_a_runtime(op, run_latch);
+}
+
+#[test]
 fn wait_group() {
     fuzz(op, run_wait_group);
+}
+
+#[test]
+fn wait_group_in_a_runtime() {
     fuzz_in_a_runtime(op, run_wait_group);
 }

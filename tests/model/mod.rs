@@ -5,6 +5,7 @@
 //! that were called meanwhile must be those that the model names, in that order.
 
 mod barrier;
+pub(crate) mod bytes;
 mod cancellation_token;
 mod condvar;
 mod event;
@@ -36,8 +37,8 @@ const SLOTS: usize = 6;
 /// A program has fewer operations than this, half as many on the average.
 const LENGTH: usize = 256;
 
-/// The tests that share `COMPIO_SYNC_FUZZ_OPS`.
-const TESTS: usize = 20;
+/// The tests that share `COMPIO_SYNC_FUZZ_OPS`: each primitive's two.
+const TESTS: usize = 2 * bytes::ALL.len();
 
 /// A primitive and its model.
 trait World {
@@ -150,11 +151,16 @@ fn fuzz<O: Copy + Debug + 'static>(op: fn(u8, Args) -> O, run: impl Fn(usize, &[
         }
         Ok(()) => {}
         Err(TestError::Fail(reason, (begin, program))) => {
-            let lines: String = program.iter().map(|op| format!("    {op:?},\n")).collect();
-            panic!("{reason}\na short program that shows it, from {begin}:\n[\n{lines}]");
+            let listing = listing(begin, &program);
+            panic!("{reason}\na short program that shows it, {listing}");
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
+}
+
+fn listing<O: Debug>(begin: usize, program: &[O]) -> String {
+    let lines: String = program.iter().map(|op| format!("    {op:?},\n")).collect();
+    format!("from {begin}:\n[\n{lines}]")
 }
 
 /// The same inside of a runtime, whose wakes on its own thread must not differ.

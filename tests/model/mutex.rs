@@ -10,7 +10,9 @@ use compio_sync::{
     OwnedMutexGuard,
 };
 
-use super::{Args, SLOTS, Verdict, World, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+};
 
 /// How often a waiter that has been woken is overtaken at most.
 const OVERTAKES: usize = 64;
@@ -401,6 +403,10 @@ fn run(_: usize, program: &[Op]) -> Verdict {
         calls: Vec::new(),
     };
     play(both, program)
+}
+
+pub(super) fn bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run)
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use compio_sync::{Notified, Notify, OwnedNotified};
 
-use super::{Args, SLOTS, Verdict, World, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -265,6 +267,10 @@ fn run(begin: usize, program: &[Op]) -> Verdict {
         calls: Vec::new(),
     };
     play(both, program)
+}
+
+pub(super) fn bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run)
 }
 
 #[test]

@@ -11,7 +11,9 @@ use std::{
 
 use compio_sync::{GetOrInit, GetOrTryInit, OnceCell, OnceCellWait, SetError};
 
-use super::{Args, SLOTS, Verdict, World, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+};
 
 /// What the future of an attempt does when it is polled next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -385,6 +387,10 @@ fn run(_: usize, program: &[Op]) -> Verdict {
         calls: Vec::new(),
     };
     play(both, program)
+}
+
+pub(super) fn bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run)
 }
 
 #[test]

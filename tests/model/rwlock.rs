@@ -8,7 +8,9 @@ use compio_sync::{
     OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
 
-use super::{Args, SLOTS, Verdict, World, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+};
 
 /// Guards held at a time.
 const HANDS: usize = 6;
@@ -550,6 +552,10 @@ fn run(begin: usize, program: &[Op]) -> Verdict {
         calls: Vec::new(),
     };
     play(both, program)
+}
+
+pub(super) fn bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run)
 }
 
 #[test]

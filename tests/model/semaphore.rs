@@ -4,7 +4,9 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc, task::Poll};
 
 use compio_sync::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use super::{Args, SLOTS, Verdict, World, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+};
 
 /// More than there can be when a request of the largest size is made.
 const MANY: usize = 5;
@@ -400,6 +402,10 @@ fn run(begin: usize, program: &[Op]) -> Verdict {
         calls: Vec::new(),
     };
     play(both, program)
+}
+
+pub(super) fn bytes(bytes: &[u8], show: bool) -> Verdict {
+    bytes::play(bytes, show, op, run)
 }
 
 #[test]
