@@ -28,7 +28,7 @@ use std::{
 };
 
 use crate::{
-    sys::sync::{AtomicUsize, Ordering, const_fn},
+    sys::sync::{AtomicUsize, Ordering, const_fn, say},
     waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue, block_on},
 };
 
@@ -218,6 +218,8 @@ impl Barrier {
             // Relaxed, both: as in `complete`.
             if came == self.generation.load(Ordering::Relaxed) {
                 self.arrived.fetch_sub(1, Ordering::Relaxed);
+            } else {
+                say("leaves an earlier generation");
             }
             return;
         }

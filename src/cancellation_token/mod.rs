@@ -3,6 +3,8 @@
 mod guard;
 mod node;
 mod tree;
+#[cfg(all(test, loom, not(shuttle)))]
+pub(crate) use tree::state;
 mod wait;
 
 use std::{fmt, future::Future};

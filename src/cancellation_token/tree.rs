@@ -23,7 +23,7 @@
 
 use super::node::{GONE, Node};
 use crate::{
-    sys::sync::{Arc, Lock, Ordering},
+    sys::sync::{Arc, Lock, Ordering, note},
     waiter_queue::WaiterQueue,
 };
 
@@ -49,6 +49,29 @@ enum State {
     },
     Awaited,
     Free,
+}
+
+/// The states as the models see them.
+pub(crate) mod state {
+    pub(crate) const HELD: usize = 0;
+    pub(crate) const INNER: usize = 1;
+    pub(crate) const DOOMED: usize = 2;
+    pub(crate) const DOOMED_AND_AWAITED: usize = 3;
+    pub(crate) const AWAITED: usize = 4;
+    pub(crate) const FREE: usize = 5;
+}
+
+impl State {
+    fn number(self) -> usize {
+        match self {
+            Self::Held => state::HELD,
+            Self::Inner => state::INNER,
+            Self::Doomed { awaited: false } => state::DOOMED,
+            Self::Doomed { awaited: true } => state::DOOMED_AND_AWAITED,
+            Self::Awaited => state::AWAITED,
+            Self::Free => state::FREE,
+        }
+    }
 }
 
 struct Entry {
@@ -118,7 +141,7 @@ impl Tree {
         }
         match entries.table[at].state {
             State::Held => entries.leave(at),
-            State::Doomed { .. } => entries.table[at].state = State::Doomed { awaited: false },
+            State::Doomed { .. } => entries.pass(at, State::Doomed { awaited: false }),
             State::Awaited => entries.give_back(at),
             State::Inner | State::Free => unreachable!("its node is dropped once"),
         }
@@ -187,8 +210,14 @@ impl Entries {
         at
     }
 
+    fn pass(&mut self, at: usize, to: State) {
+        let state = &mut self.table[at].state;
+        note("Entry", state.number(), to.number());
+        *state = to;
+    }
+
     fn give_back(&mut self, at: usize) {
-        self.table[at].state = State::Free;
+        self.pass(at, State::Free);
         self.table[at].next = self.free;
         self.free = at;
     }
@@ -271,17 +300,15 @@ impl Entries {
         } else if let Some(child) = self.only_child(at) {
             self.pull_up(at, child);
         } else {
-            self.table[at].state = State::Inner;
+            self.pass(at, State::Inner);
         }
     }
 
     /// Cancels what is at `at`; its `node`, if that is still there to be told.
     fn doom(&mut self, at: usize, node: Option<&Node>) {
-        let entry = &mut self.table[at];
-        entry.state = State::Doomed {
-            awaited: entry.state == State::Held && node.is_none(),
-        };
-        entry.node = std::sync::Weak::new();
+        let awaited = self.table[at].state == State::Held && node.is_none();
+        self.pass(at, State::Doomed { awaited });
+        self.table[at].node = std::sync::Weak::new();
         if let Some(node) = node {
             // Relaxed: under the lock.
             node.place.store(NONE, Ordering::Relaxed);
@@ -293,7 +320,7 @@ impl Entries {
     /// The canceller is done with what is at `at`, which has no children.
     fn end(&mut self, at: usize) {
         if self.table[at].state == (State::Doomed { awaited: true }) {
-            self.table[at].state = State::Awaited;
+            self.pass(at, State::Awaited);
         } else {
             self.give_back(at);
         }

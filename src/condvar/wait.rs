@@ -10,6 +10,7 @@ use std::{
 use super::{ALL, CALLED, Condvar, LEAD, ONE, WAITING};
 use crate::{
     mutex::{Mutex, MutexGuard, RawMutex},
+    sys::sync::say,
     waiter_queue::{Place, Waiter},
 };
 
@@ -51,22 +52,36 @@ pin_project_lite::pin_project! {
             match *this.stage {
                 Stage::New | Stage::Done => {}
                 Stage::Waiting => {
-                    if condvar.leave(this.waiter.as_mut())
-                        || raw.leave(this.waiter.as_mut()).is_some()
-                    {
+                    if condvar.leave(this.waiter.as_mut()) {
+                        say("leaves the condition variable");
+                        return;
+                    }
+                    if raw.leave(this.waiter.as_mut()).is_some() {
+                        say("leaves the mutex it was led to");
                         return;
                     }
                     match this.waiter.give_up_wake() {
-                        Some(ONE) => condvar.notify_one(),
-                        Some(LEAD) => condvar.lead(raw),
-                        // The mutex has woken it.
-                        Some(_) => raw.decline(),
+                        Some(ONE) => {
+                            say("goes notified");
+                            condvar.notify_one();
+                        }
+                        Some(LEAD) => {
+                            say("goes as the leader");
+                            condvar.lead(raw);
+                        }
+                        Some(_) => {
+                            say("goes woken by the mutex");
+                            raw.decline();
+                        }
                         None => {}
                     }
                 }
                 Stage::Locking(note) => {
                     raw.abandon(this.waiter);
-                    if note == ONE {
+                    if note != ONE {
+                        say("goes from the mutex");
+                    } else {
+                        say("goes from the mutex notified");
                         condvar.notify_one();
                     }
                 }

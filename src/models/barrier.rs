@@ -147,7 +147,8 @@ fn one_goes_when_the_last_comes() {
 /// and a newcomer comes: neither counts for the wrong one.
 #[test]
 fn newcomers_while_many_are_woken() {
-    check(Bound::Light(2), &[Row::Leaves], || {
+    let rows = [Row::Leaves, Row::BarrierLeavesEarlier];
+    check(Bound::Light(2), &rows, || {
         let shared = Shared::new(4);
         let mut waits = [(); 3].map(|()| Some(Hand::waiting(shared.barrier.wait())));
         let other = run(&shared, |shared| {

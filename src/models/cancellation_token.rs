@@ -118,7 +118,18 @@ fn two_cancel() {
 /// behind is cancelled.
 #[test]
 fn handles_go() {
-    check(Bound::All, &[Row::TokenIsCancelled], || {
+    let rows = [
+        Row::HeldLeaves,
+        Row::HeldBecomesInner,
+        Row::HeldIsDoomed,
+        Row::InnerIsReplaced,
+        Row::InnerIsDoomed,
+        Row::DoomedEnds,
+        Row::DoomedIsAwaited,
+        Row::DroppedBeforeItsEnd,
+        Row::AwaitedIsDropped,
+    ];
+    check(Bound::All, &rows, || {
         let root = CancellationToken::new();
         let middle = root.child_token();
         let leaves = [middle.child_token(), middle.child_token()];

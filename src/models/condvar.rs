@@ -104,7 +104,7 @@ fn notified_one_goes() {
 /// The same in fewer steps: both wait already, and the mutex is held at times.
 #[test]
 fn notified_one_goes_before_the_next() {
-    let rows = [Row::Leaves, Row::IsWoken, Row::TakesWake];
+    let rows = [Row::WaitingLeaves, Row::NotifiedGoes, Row::IsWoken];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
         let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
@@ -226,7 +226,12 @@ fn leader_goes(with_heir: bool) {
 
 #[test]
 fn leader_goes_alone() {
-    let rows = [Row::IsMoved, Row::Leaves, Row::TakesWake, Row::AdoptsHeir];
+    let rows = [
+        Row::IsMoved,
+        Row::WaitingLeaves,
+        Row::LeaderGoes,
+        Row::AdoptsHeir,
+    ];
     check(Bound::LightOrAll(3), &rows, || leader_goes(false));
 }
 
@@ -334,7 +339,7 @@ fn mutex_goes_after_all_were_notified() {
 /// instead.
 #[test]
 fn notified_one_goes_from_the_mutex() {
-    let rows = [Row::IsWoken, Row::TakesWake, Row::Leaves];
+    let rows = [Row::IsWoken, Row::LockingNotifiedGoes, Row::Leaves];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
         let mut goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
@@ -361,7 +366,7 @@ fn notified_one_goes_from_the_mutex() {
 /// One that was led to the mutex and is its heir goes: the next one has the mutex.
 #[test]
 fn heir_goes_that_came_from_the_condvar() {
-    check(Bound::All, &[], || {
+    check(Bound::All, &[Row::LedIsWokenAndGoes], || {
         let (mutex, condvar) = (Mutex::new(()), Condvar::new());
         let mut waits = [(), ()].map(|()| {
             let guard = mutex.try_lock().expect("it is free");
@@ -379,6 +384,36 @@ fn heir_goes_that_came_from_the_condvar() {
         drop(waits);
         assert_eq!(third.alarm.calls(), 1);
         assert!(third.poll().is_ready());
+    });
+}
+
+/// Those that were led to the mutex go from there: the one in its queue, the other when it has
+/// come in vain. What comes after them has the mutex.
+#[test]
+fn those_that_were_led_go() {
+    let rows = [Row::LedLeaves, Row::LockingGoes];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Shared::new(0);
+        let wait = || Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let (mut leader, mut first, second) = (wait(), wait(), wait());
+        shared.more.notify_all();
+        let Poll::Ready(guard) = leader.poll() else {
+            panic!("it leads");
+        };
+        let mut last = Hand::waiting(shared.tokens.lock());
+        let holder = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || drop(shared.tokens.try_lock())
+        });
+        drop(guard);
+        assert_eq!(first.alarm.calls(), 1);
+        drop(first.poll());
+        drop(second);
+        drop(first);
+        join([holder]);
+        assert_eq!(last.alarm.calls(), 1);
+        assert!(last.poll().is_ready());
+        shared.assert_at_rest(0);
     });
 }
 

@@ -56,7 +56,7 @@ fn task_is_woken() {
         Row::IsCounted,
         Row::TakesCounted,
         Row::HomeSleeps,
-        Row::HomeCloses,
+        Row::HomeClosesAsleep,
     ];
     check(Bound::All, &rows, || {
         let shared = Arc::new((Semaphore::new(0), Cell::new()));
@@ -100,7 +100,7 @@ fn mail_comes() {
         Row::IsDelivered,
         Row::HomeSleeps,
         Row::HomeIsRung,
-        Row::HomeCloses,
+        Row::HomeClosesAsleep,
         Row::TakesWake,
     ];
     check(Bound::LightOrAll(3), &rows, || {
@@ -378,6 +378,7 @@ fn room_comes_back() {
 fn runtime_goes_before_its_waiter() {
     let rows = [
         Row::HomeCloses,
+        Row::HomeClosesAsleep,
         Row::WakesInVain,
         Row::IsPosted,
         Row::IsWoken,

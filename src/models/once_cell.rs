@@ -160,6 +160,7 @@ fn the_first_of_two_fails_and_one_waits() {
 fn one_fails_when_the_next_goes() {
     let rows = [
         Row::TurnInVain,
+        Row::CandidatesHaveGone,
         Row::CandidatesVacate,
         Row::Leaves,
         Row::TakesWake,
@@ -183,7 +184,7 @@ fn one_fails_when_the_next_goes() {
 /// Who was given the turn is dropped before it was polled: the next has it.
 #[test]
 fn the_chosen_one_goes() {
-    let rows = [Row::CandidatesVacate, Row::TakesWake];
+    let rows = [Row::TurnPassedOn, Row::ChosenGoes, Row::TakesWake];
     check(Bound::Light(3), &rows, || {
         let shared = Shared::new();
         let runs = Hand::waiting(shared.cell.get_or_init(never));

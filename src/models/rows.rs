@@ -1,9 +1,10 @@
-//! The rows of the tables in the sources, as far as they can be told from what an
-//! atomic was before and after.
+//! The rows of the tables in the sources: by what an atomic was before and after or, where
+//! that does not tell, by what the code says of itself.
 
-use crate::{sys::loom::Step, waiter_queue::status};
+use crate::{cancellation_token::state, sys::loom::Step, waiter_queue::status};
 
-/// A row. A model that reaches it names it: if none does, the compiler says so.
+/// A row. A model that reaches it names it: if none does, it does not compile.
+#[deny(dead_code)]
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Row {
     // waiter.rs
@@ -21,6 +22,7 @@ pub(super) enum Row {
     HomeHasMore,
     HomeIsRung,
     HomeCloses,
+    HomeClosesAsleep,
     WakesInVain,
     // shares.rs
     ShareGoesElsewhere,
@@ -88,11 +90,15 @@ pub(super) enum Row {
     BarrierArrives,
     BarrierCompletes,
     BarrierLeaves,
+    BarrierLeavesEarlier,
     // once_cell/turn.rs
     TurnTaken,
     TurnAwaited,
     ValueAwaited,
     TurnInVain,
+    TurnPassedOn,
+    CandidatesHaveGone,
+    ChosenGoes,
     CellSet,
     CellSetForCandidates,
     CellSetForWaiters,
@@ -104,6 +110,23 @@ pub(super) enum Row {
     GateOpens,
     // cancellation_token/tree.rs
     TokenIsCancelled,
+    HeldLeaves,
+    HeldBecomesInner,
+    HeldIsDoomed,
+    InnerIsReplaced,
+    InnerIsDoomed,
+    DoomedEnds,
+    DoomedIsAwaited,
+    DroppedBeforeItsEnd,
+    AwaitedIsDropped,
+    // condvar/wait.rs
+    WaitingLeaves,
+    NotifiedGoes,
+    LeaderGoes,
+    LedLeaves,
+    LedIsWokenAndGoes,
+    LockingGoes,
+    LockingNotifiedGoes,
 }
 
 impl Row {
@@ -123,6 +146,8 @@ impl Row {
         let barrier = |is| among("AtomicUsize", "barrier.rs") && is;
         let once = |is| among("AtomicUsize", "once_cell/turn.rs") && is;
         let gate = |is| among("AtomicUsize", "gate.rs") && is;
+        let said = |word| step.word == word;
+        let entry = |from, to| step.word == "Entry" && (b, a) == (from, to);
         // The bits of `permits`, and of `mutex/raw`.
         let queued = |state| state & 1 != 0;
         let (locked, has_heir) = (|s: usize| s & 1 != 0, |s: usize| s & 4 != 0);
@@ -146,6 +171,7 @@ impl Row {
             Self::HomeHasMore => home(status::AWAKE, status::AWAKE),
             Self::HomeIsRung => home(status::ASLEEP, status::AWAKE),
             Self::HomeCloses => home(status::AWAKE, status::CLOSED),
+            Self::HomeClosesAsleep => home(status::ASLEEP, status::CLOSED),
             Self::WakesInVain => home(status::CLOSED, status::IN_VAIN),
 
             Self::ShareGoesElsewhere => shares(b > 1 && a == b - 1),
@@ -215,11 +241,15 @@ impl Row {
             Self::BarrierArrives => barrier((b, a) == (1, 2)),
             Self::BarrierCompletes => barrier((b, a) == (2, 0)),
             Self::BarrierLeaves => barrier(b > 0 && a == b - 1),
+            Self::BarrierLeavesEarlier => said("leaves an earlier generation"),
 
             Self::TurnTaken => once(b & 3 == 0 && a == b | 1),
             Self::TurnAwaited => once(b & 5 == 1 && a == b | 4),
             Self::ValueAwaited => once(b & 10 == 0 && a == b | 8),
             Self::TurnInVain => once(b & 7 == 1 && a == b & !1),
+            Self::TurnPassedOn => said("the turn is passed on"),
+            Self::CandidatesHaveGone => said("the candidates have gone"),
+            Self::ChosenGoes => said("the chosen candidate goes"),
             Self::CellSet => once(b == 1 && a == 2),
             Self::CellSetForCandidates => once(b & 5 == 5 && a == 2),
             Self::CellSetForWaiters => once(b & 9 == 9 && a == 2),
@@ -233,6 +263,25 @@ impl Row {
             Self::TokenIsCancelled => {
                 among("AtomicUsize", "cancellation_token/tree.rs") && b != a && a == usize::MAX
             }
+            Self::HeldLeaves => entry(state::HELD, state::FREE),
+            Self::HeldBecomesInner => entry(state::HELD, state::INNER),
+            Self::HeldIsDoomed => {
+                entry(state::HELD, state::DOOMED) || entry(state::HELD, state::DOOMED_AND_AWAITED)
+            }
+            Self::InnerIsReplaced => entry(state::INNER, state::FREE),
+            Self::InnerIsDoomed => entry(state::INNER, state::DOOMED),
+            Self::DoomedEnds => entry(state::DOOMED, state::FREE),
+            Self::DoomedIsAwaited => entry(state::DOOMED_AND_AWAITED, state::AWAITED),
+            Self::DroppedBeforeItsEnd => entry(state::DOOMED_AND_AWAITED, state::DOOMED),
+            Self::AwaitedIsDropped => entry(state::AWAITED, state::FREE),
+
+            Self::WaitingLeaves => said("leaves the condition variable"),
+            Self::NotifiedGoes => said("goes notified"),
+            Self::LeaderGoes => said("goes as the leader"),
+            Self::LedLeaves => said("leaves the mutex it was led to"),
+            Self::LedIsWokenAndGoes => said("goes woken by the mutex"),
+            Self::LockingGoes => said("goes from the mutex"),
+            Self::LockingNotifiedGoes => said("goes from the mutex notified"),
         }
     }
 }

@@ -37,7 +37,7 @@ use std::{
 };
 
 use crate::{
-    sys::sync::{AtomicUsize, Ordering, const_fn},
+    sys::sync::{AtomicUsize, Ordering, const_fn, say},
     waiter_queue::{Phase, Place, Waiter, WaiterQueue},
 };
 
@@ -145,6 +145,7 @@ impl RawOnce {
         if !self.leave(&self.candidates, CANDIDATES, waiter.as_mut())
             && waiter.give_up_wake() == Some(HAS_THE_TURN)
         {
+            say("the chosen candidate goes");
             drop(Turn(self));
         }
     }
@@ -232,9 +233,13 @@ impl Drop for Turn<'_> {
         let mut queue = raw.candidates.lock();
         let next = queue.note_first(HAS_THE_TURN) && queue.wake_first();
         if !next {
-            // Gone meanwhile, and so is its bit. Release: as above.
+            say("the candidates have gone");
+            // And so is their bit. Release: as above.
             raw.state.fetch_and(!RUNNING, Ordering::Release);
-        } else if queue.is_empty() {
+            return;
+        }
+        say("the turn is passed on");
+        if queue.is_empty() {
             // Relaxed: tells that there is nothing; the turn goes by the wake-up.
             raw.state.fetch_and(!CANDIDATES, Ordering::Relaxed);
         }

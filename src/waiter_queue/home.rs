@@ -27,7 +27,7 @@ use super::{
     shares::Shares,
     waiter::{Phase, Waiter},
 };
-use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, LockGuard, Ordering};
+use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, LockGuard, Ordering, note};
 
 /// How many wakers are called between two looks at a locked list.
 #[cfg(not(loom))]
@@ -282,7 +282,11 @@ impl Home {
     /// The runtime drops its tasks. Nothing is posted from now on. What still lies here is woken
     /// on the spot, but for the tasks of this runtime, none of which runs again.
     pub(super) fn close(&self) {
-        self.mail.lock().status = Status::Closed;
+        {
+            let mut mail = self.mail.lock();
+            note("Status", mail.status as usize, Status::Closed as usize);
+            mail.status = Status::Closed;
+        }
         self.take_out(|mail| {
             if mail.first_is_of_a_task() {
                 mail.release_first().map(|_| None)

@@ -31,7 +31,7 @@ use crate::sys::{
     sync,
 };
 
-/// The status of a mailbox, as far as it can be seen from outside.
+/// The status of a mailbox, in the order of `home::Status`.
 pub(crate) mod status {
     pub(crate) const AWAKE: usize = 0;
     pub(crate) const ASLEEP: usize = 1;
@@ -285,6 +285,5 @@ impl Drop for Runtime {
         self.home.close();
         // SAFETY: HERE: of this thread, and dropped once.
         unsafe { Home::settle(pointer(&self.home)) };
-        note("Status", status::AWAKE, status::CLOSED);
     }
 }
