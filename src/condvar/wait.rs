@@ -78,11 +78,11 @@ pin_project_lite::pin_project! {
                 }
                 Stage::Locking(note) => {
                     raw.abandon(this.waiter);
-                    if note != ONE {
-                        say("goes from the mutex");
-                    } else {
+                    if note == ONE {
                         say("goes from the mutex notified");
                         condvar.notify_one();
+                    } else {
+                        say("goes from the mutex");
                     }
                 }
             }
