@@ -10,7 +10,8 @@ use shuttle::thread;
 
 use super::{Room, below, explore, join, perhaps, spawn};
 use crate::{
-    Condvar, Event, Mutex, Notify, Semaphore,
+    Barrier, CancellationToken, Condvar, Event, Latch, Mutex, Notify, OnceCell, RwLock, Semaphore,
+    WaitGroup,
     waiter_queue::{Kind, Runtime},
 };
 
@@ -93,12 +94,19 @@ fn runtimes_end_with_an_heir() {
 /// Everything at once, at random, until somebody says that it is over.
 #[test]
 fn everything() {
+    const WORKERS: usize = 5;
     struct All {
         semaphore: Semaphore,
         mutex: Mutex<usize>,
         condvar: Condvar,
         notify: Notify,
         over: Event,
+        rwlock: RwLock<usize>,
+        cell: OnceCell<usize>,
+        barrier: Barrier,
+        latch: Latch,
+        group: WaitGroup,
+        token: CancellationToken,
     }
     explore(|| {
         let all = Arc::new(All {
@@ -107,12 +115,20 @@ fn everything() {
             condvar: Condvar::new(),
             notify: Notify::new(),
             over: Event::new(),
+            rwlock: RwLock::new(0),
+            cell: OnceCell::new(),
+            barrier: Barrier::new(WORKERS),
+            latch: Latch::new(WORKERS),
+            group: WaitGroup::new(),
+            token: CancellationToken::new(),
         });
-        let workers = (0..5).map(|_| {
+        let workers = (0..WORKERS).map(|_| {
             let all = all.clone();
             spawn(async move || {
+                let child = all.token.child_token();
+                let guard = all.group.add();
                 for _ in 0..2 {
-                    match below(4) {
+                    match below(7) {
                         0 => drop(perhaps(all.semaphore.acquire_many(1 + below(2))).await),
                         1 => {
                             if let Some(mut guard) = perhaps(all.mutex.lock()).await {
@@ -125,6 +141,16 @@ fn everything() {
                             perhaps(all.notify.notified()).await;
                             all.notify.notify_one();
                         }
+                        3 => {
+                            if let Some(mut guard) = perhaps(all.rwlock.write()).await {
+                                *guard += 1;
+                            }
+                        }
+                        4 => drop(perhaps(all.rwlock.read()).await),
+                        5 => {
+                            perhaps(all.cell.get_or_init(async || 1 + below(2))).await;
+                            super::give_up(all.cell.wait(), 1 + below(2)).await;
+                        }
                         _ => {
                             let guard = all.mutex.lock().await;
                             let wait = all.condvar.wait_while(guard, |n| *n == 0);
@@ -134,15 +160,23 @@ fn everything() {
                 }
                 *all.mutex.lock().await += 1;
                 all.condvar.notify_all();
+                all.barrier.wait().await;
+                all.latch.count_down();
+                drop(guard);
+                perhaps(all.group.wait()).await;
                 all.over.wait().await;
+                child.cancelled().await;
             })
         });
         let last = {
             let all = all.clone();
             spawn(async move || {
                 let guard = all.mutex.lock().await;
-                drop(all.condvar.wait_while(guard, |n| *n < 5).await);
+                drop(all.condvar.wait_while(guard, |n| *n < WORKERS).await);
+                all.latch.wait().await;
+                all.group.wait().await;
                 all.over.set();
+                all.token.cancel();
             })
         };
         join(workers.chain([last]));
@@ -154,7 +188,14 @@ fn everything() {
             all.condvar.waiter_count(),
             all.notify.waiter_count(),
             all.over.waiter_count(),
+            all.rwlock.waiter_count(),
+            all.cell.waiter_count(),
+            all.barrier.waiter_count(),
+            all.latch.waiter_count(),
+            all.group.waiter_count(),
+            all.token.waiter_count(),
         ];
-        assert_eq!(waiters, [0; 5]);
+        assert_eq!(waiters, [0; 11]);
+        assert!(!all.rwlock.is_locked());
     });
 }
