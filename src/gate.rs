@@ -3,17 +3,20 @@
 //!
 //! # State
 //!
-//! One word, how many are still to come. At 0 the gate is open.
+//! One word: how many are still to come, and whether somebody may be waiting. At 0 the gate is open.
 //!
-//! | from | to | by | under the queue's lock |
-//! | --- | --- | --- | --- |
-//! | n | n + 1 | `add` | no |
-//! | n | n - k, k < n | `take` | no, unless the rest came while it went for the lock |
-//! | n | 0, n > 0 | `take`, which wakes all that wait | yes |
+//! | left | `QUEUED` | to | by | under the queue's lock |
+//! | --- | --- | --- | --- | --- |
+//! | n | any | n + 1 | `add` | no |
+//! | n | any | n - k, k < n | `take` | no, unless the rest came while it went for the lock |
+//! | n > 0 | no | 0 | `take` | no, unless it was yes when it went for the lock |
+//! | n > 0 | no | yes | the first that waits | yes |
+//! | n > 0 | yes | 0, no | `take`, which wakes all that wait | yes |
 //!
-//! A waiter is queued only after it saw, under the lock, that the gate is shut. So whoever is in
-//! the queue when it opens came while it was shut, and who comes after it was shut again is not
-//! let through by the opening before.
+//! A waiter is queued only after it saw, under the lock, that the gate is shut, and `QUEUED` is set
+//! then. So whoever is in the queue when it opens came while it was shut, and who comes after it was
+//! shut again is not let through by the opening before. It stays set when the last waiter goes: who
+//! opens the gate finds out.
 
 use std::{
     pin::Pin,
@@ -28,23 +31,31 @@ use crate::{
 /// What a wait that is over writes down.
 const DONE: u32 = 1;
 
+const QUEUED: usize = 1;
+const ONE: usize = 2;
+
+/// The most that can be to come.
+pub(crate) const MAX: usize = usize::MAX / ONE;
+
 /// A gate that opens when nothing is left to come.
 pub(crate) struct Gate {
-    left: AtomicUsize,
+    state: AtomicUsize,
     queue: WaiterQueue,
 }
 
 impl Gate {
     const_fn! {
+        /// At most `MAX`.
         pub(crate) fn new(left: usize) -> Self {
-            Self { left: AtomicUsize::new(left), queue: WaiterQueue::new() }
+            Self { state: AtomicUsize::new(left * ONE), queue: WaiterQueue::new() }
         }
     }
 
+    #[inline]
     pub(crate) fn left(&self) -> usize {
         // Acquire: pairs with the releases in `take`: at 0, with each of them, since all of them
         // and `add` change what was there before.
-        self.left.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) / ONE
     }
 
     pub(crate) fn waiter_count(&self) -> usize {
@@ -52,41 +63,70 @@ impl Gate {
     }
 
     /// One more is to come. Returns false if there are too many.
+    #[inline]
     pub(crate) fn add(&self) -> bool {
         // Relaxed: who adds has nothing to tell.
-        self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_add(1)
+        self.state
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
+                state.checked_add(ONE)
             })
             .is_ok()
     }
 
     /// `n` have come, or all that were left. Returns whether that has opened the gate.
+    #[inline]
     pub(crate) fn take(&self, n: usize) -> bool {
-        // Release: pairs with the acquire of whoever sees it open. Relaxed: decided again below,
-        // or nothing is left.
+        // Release: pairs with the acquire of whoever sees it open. Acquire: pairs with the releases
+        // of those that came before, for who opens it. Relaxed: decided again below, or nothing is
+        // left.
         let taken = self
-            .left
-            .fetch_update(Ordering::Release, Ordering::Relaxed, |left| {
-                (left > n).then(|| left - n)
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
+                let rest = without(state, n);
+                (state >= ONE && (rest >= ONE || state & QUEUED == 0)).then_some(rest)
             });
-        if n == 0 || taken.is_ok() || taken == Err(0) {
-            return false;
+        match taken {
+            Ok(state) => n > 0 && state / ONE <= n,
+            Err(state) => state >= ONE && self.open(n),
         }
+    }
+
+    /// The same, if somebody may be waiting.
+    #[cold]
+    fn open(&self, n: usize) -> bool {
         let mut opened = false;
         self.queue.wake_all_if(0, || {
-            // Release: as above. Acquire: pairs with the releases of those that came before, for
-            // those that are woken. Relaxed: it cannot fail.
+            // Release: as above. Acquire: as above, and for those that are woken. Relaxed: it
+            // cannot fail.
             let before = self
-                .left
-                .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |left| {
-                    Some(left.saturating_sub(n))
+                .state
+                .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
+                    Some(without(state, n))
                 })
-                .unwrap_or_else(|left| left);
-            opened = before != 0 && before <= n;
+                .unwrap_or_else(|state| state);
+            opened = before >= ONE && before / ONE <= n;
             opened
         });
         opened
+    }
+
+    /// Under the queue's lock, by who is about to be queued: whether it is shut. Then who opens it
+    /// takes the lock.
+    fn is_shut(&self) -> bool {
+        // Acquire: as in `left`. Relaxed: who opens it looks for waiters under the lock.
+        self.state
+            .fetch_update(Ordering::Relaxed, Ordering::Acquire, |state| {
+                (state >= ONE).then_some(state | QUEUED)
+            })
+            .is_ok()
+    }
+}
+
+/// What a state becomes when `n` have come. Open, nobody waits.
+fn without(state: usize, n: usize) -> usize {
+    match (state / ONE).checked_sub(n) {
+        None | Some(0) => 0,
+        Some(left) => left * ONE | state & QUEUED,
     }
 }
 
@@ -123,9 +163,7 @@ impl Wait {
             gate.left() == 0
                 || !gate
                     .queue
-                    .add_waiter_if(waiter.as_mut(), Place::of(cx.waker()), 0, || {
-                        gate.left() != 0
-                    })
+                    .add_waiter_if(waiter.as_mut(), Place::of(cx.waker()), 0, || gate.is_shut())
         } else {
             gate.queue.poll(waiter.as_mut(), cx.waker()).is_ready()
         };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    gate::{Gate, Wait},
+    gate::{self, Gate, Wait},
     sys::sync::const_fn,
     waiter_queue::block_on,
 };
@@ -54,8 +54,15 @@ pub struct Latch {
 }
 
 impl Latch {
+    /// The most that a latch can have to count down.
+    pub const MAX_COUNT: usize = gate::MAX;
+
     const_fn! {
         /// A latch to be counted down `count` times. With 0 it is open.
+        ///
+        /// # Panics
+        ///
+        /// If that is more than [`MAX_COUNT`](Self::MAX_COUNT); in a constant, at compile time.
         ///
         /// # Examples
         ///
@@ -65,6 +72,10 @@ impl Latch {
         /// ```
         #[must_use]
         pub fn new(count: usize) -> Self {
+            assert!(
+                count <= Self::MAX_COUNT,
+                "a latch cannot have more than Latch::MAX_COUNT to count down"
+            );
             Self { gate: Gate::new(count) }
         }
     }

@@ -84,7 +84,7 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// If there are `usize::MAX` already, which takes that many leaks.
+    /// If there are `usize::MAX / 2` already, which takes that many leaks.
     ///
     /// # Examples
     ///

@@ -91,10 +91,10 @@ fn counts_of_nothing_and_of_very_much() {
     assert!(!open.count_down_by(0));
     Hand::new(open.wait()).expect_ready();
 
-    let latch = Latch::new(usize::MAX);
+    let latch = Latch::new(Latch::MAX_COUNT);
     let mut wait = Hand::waiting(latch.wait());
     assert!(!latch.count_down_by(0));
-    assert!(!latch.count_down_by(usize::MAX - 1));
+    assert!(!latch.count_down_by(Latch::MAX_COUNT - 1));
     assert_eq!(latch.count(), 1);
     assert!(!latch.count_down_by(0), "nothing does not open it");
     wait.expect_pending();

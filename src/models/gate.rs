@@ -36,7 +36,12 @@ fn run<T: 'static>(shared: &Arc<T>, f: impl FnOnce(&T) + 'static) -> thread::Joi
 fn two_count_down_for_one() {
     check(
         Bound::LightOrAll(3),
-        &[Row::GateTakes, Row::GateOpens],
+        &[
+            Row::GateTakes,
+            Row::GateOpens,
+            Row::GateAwaited,
+            Row::GateOpensForWaiters,
+        ],
         || {
             let shared = latched(2);
             let others = [0, 1].map(|me| {
@@ -55,7 +60,7 @@ fn two_count_down_for_one() {
 
 #[test]
 fn one_counts_down_for_two() {
-    let rows = [Row::GateOpens, Row::Enters, Row::IsWoken];
+    let rows = [Row::GateOpensForWaiters, Row::Enters, Row::IsWoken];
     check(Bound::Light(2), &rows, || {
         let shared = latched(1);
         let others = [
@@ -86,6 +91,30 @@ fn two_count_down_below_zero() {
     });
 }
 
+/// Who opens it sees what was done before the other counts, with waiters and without.
+#[test]
+fn who_opens_it_sees_what_came_before() {
+    for waits in [false, true] {
+        let rows = [[Row::GateOpens], [Row::GateOpensForWaiters]];
+        check(Bound::All, &rows[usize::from(waits)], move || {
+            let shared = latched(2);
+            let waiter = waits.then(|| Hand::waiting(shared.latch.wait()));
+            let other = run(&shared, |shared| {
+                shared.cells[0].change();
+                if shared.latch.count_down() {
+                    shared.cells[1].look();
+                }
+            });
+            shared.cells[1].change();
+            if shared.latch.count_down() {
+                shared.cells[0].look();
+            }
+            join([other]);
+            drop(waiter);
+        });
+    }
+}
+
 #[test]
 fn waiter_goes() {
     check(Bound::All, &[Row::Leaves, Row::TakesWake], || {
@@ -106,7 +135,7 @@ fn waiter_goes() {
 /// under that one is not let through by the end of the round before.
 #[test]
 fn a_new_round_begins() {
-    let rows = [Row::GateAdds, Row::GateOpens, Row::IsWoken];
+    let rows = [Row::GateAdds, Row::GateOpensForWaiters, Row::IsWoken];
     check(Bound::All, &rows, || {
         let group = Arc::new(WaitGroup::new());
         let guard = group.add_owned();

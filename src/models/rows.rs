@@ -108,6 +108,8 @@ pub(super) enum Row {
     GateAdds,
     GateTakes,
     GateOpens,
+    GateAwaited,
+    GateOpensForWaiters,
     // cancellation_token/tree.rs
     TokenIsCancelled,
     HeldLeaves,
@@ -256,9 +258,11 @@ impl Row {
             // By who leaves, or is given the turn.
             Self::CandidatesVacate => once(b & 7 == 5 && a == b & !4),
             Self::WaitersVacate => once(b & 8 != 0 && a == b & !8),
-            Self::GateAdds => gate(a == b + 1),
-            Self::GateTakes => gate(a < b && a > 0),
-            Self::GateOpens => gate(a < b && a == 0),
+            Self::GateAdds => gate(a == b + 2),
+            Self::GateTakes => gate(a < b && a > 1),
+            Self::GateOpens => gate(b > 1 && b & 1 == 0 && a == 0),
+            Self::GateAwaited => gate(b > 1 && b & 1 == 0 && a == b | 1),
+            Self::GateOpensForWaiters => gate(b > 1 && b & 1 == 1 && a == 0),
 
             Self::TokenIsCancelled => {
                 among("AtomicUsize", "cancellation_token/tree.rs") && b != a && a == usize::MAX

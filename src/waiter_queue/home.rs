@@ -122,6 +122,7 @@ impl Home {
         self.bell.get().map(AsRef::as_ref)
     }
 
+    #[allow(dead_code)] // Not asked by the models.
     pub(super) fn id(&self) -> usize {
         self.id
     }

@@ -38,11 +38,15 @@ fn a_refused_request_can_wait_for_all_there_can_be() {
 }
 
 #[test]
-fn a_latch_and_a_barrier_take_any_count() {
+fn a_latch_refuses_a_count_that_is_too_large_and_a_barrier_takes_any() {
     let _dog = watchdog();
-    let latch = Latch::new(usize::MAX);
+    for count in [Latch::MAX_COUNT + 1, usize::MAX] {
+        let refused = panic_message(&|| drop(Latch::new(count)));
+        assert!(refused.contains("Latch::MAX_COUNT"));
+    }
+    let latch = Latch::new(Latch::MAX_COUNT);
     let mut wait = Hand::waiting(latch.wait());
-    assert!(!latch.count_down_by(usize::MAX - 1));
+    assert!(!latch.count_down_by(Latch::MAX_COUNT - 1));
     wait.expect_pending();
     assert!(latch.count_down_by(usize::MAX), "it stops at zero");
     assert_eq!(latch.count(), 0);
