@@ -82,8 +82,11 @@ impl Gate {
         let taken = self
             .state
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
-                let rest = without(state, n);
-                (state >= ONE && (rest >= ONE || state & QUEUED == 0)).then_some(rest)
+                if state / ONE > n {
+                    Some(state - n * ONE)
+                } else {
+                    (state >= ONE && state & QUEUED == 0).then_some(0)
+                }
             });
         match taken {
             Ok(state) => n > 0 && state / ONE <= n,
@@ -101,7 +104,7 @@ impl Gate {
             let before = self
                 .state
                 .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |state| {
-                    Some(without(state, n))
+                    Some(if state / ONE > n { state - n * ONE } else { 0 })
                 })
                 .unwrap_or_else(|state| state);
             opened = before >= ONE && before / ONE <= n;
@@ -119,14 +122,6 @@ impl Gate {
                 (state >= ONE).then_some(state | QUEUED)
             })
             .is_ok()
-    }
-}
-
-/// What a state becomes when `n` have come. Open, nobody waits.
-fn without(state: usize, n: usize) -> usize {
-    match (state / ONE).checked_sub(n) {
-        None | Some(0) => 0,
-        Some(left) => left * ONE | state & QUEUED,
     }
 }
 
