@@ -340,3 +340,24 @@ impl fmt::Debug for WaitGroupWait<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::WaitGroup;
+    use crate::gate::{self, Gate};
+
+    #[test]
+    fn more_guards_than_there_can_be_are_refused() {
+        let group = WaitGroup {
+            gate: Gate::new(gate::MAX - 1),
+        };
+        let last = group.add();
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(group.add()))).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(last.clone()))).is_err());
+        assert_eq!(group.len(), gate::MAX);
+        drop(last);
+        assert_eq!(group.len(), gate::MAX - 1);
+    }
+}

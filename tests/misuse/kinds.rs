@@ -4,7 +4,7 @@ use std::{
     future::{pending, poll_fn},
     pin::{Pin, pin},
     sync::{
-        Mutex as StdMutex,
+        Arc, Mutex as StdMutex,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     task::{Context, Poll, Waker},
@@ -12,8 +12,8 @@ use std::{
 
 use super::common::{Hand, keep};
 use compio_sync::{
-    Barrier, CancellationToken, Condvar, Event, Latch, Lazy, Mutex, Notify, OnceCell, RwLock,
-    RwLockUpgradableReadGuard, Semaphore, WaitGroup,
+    Barrier, CancellationToken, Condvar, Event, Latch, Lazy, Mutex, Notify, OnceCell,
+    OwnedRwLockUpgradableReadGuard, RwLock, RwLockUpgradableReadGuard, Semaphore, WaitGroup,
 };
 
 pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -103,7 +103,83 @@ fn locked<T: Send + 'static, F: Future + Send + 'static>(
 pub(crate) fn kinds() -> Vec<Kind> {
     let mut kinds = gates();
     kinds.extend(locks());
+    kinds.extend(owned());
     kinds
+}
+
+/// Those that have a share of the ownership.
+fn owned() -> Vec<Kind> {
+    let semaphore = keep(Arc::new(Semaphore::new(0)));
+    let mutex = keep(Arc::new(Mutex::new(())));
+    let [for_read, for_write, for_both, for_upgrade] =
+        [(); 4].map(|()| keep(Arc::new(RwLock::new(()))));
+    let state = |lock: &'static RwLock<()>| move || (lock.is_locked(), lock.waiter_count());
+    let notify = keep(Arc::new(Notify::new()));
+    let [token, other_token] = [(); 2].map(|()| keep(CancellationToken::new()));
+    vec![
+        Kind::new(
+            "acquire_owned",
+            || semaphore.acquire_owned(),
+            || semaphore.add_permits(1),
+            || semaphore.waiter_count() == 0,
+        ),
+        locked(
+            "lock_owned",
+            mutex.try_lock_owned(),
+            || mutex.lock_owned(),
+            || (mutex.is_locked(), mutex.waiter_count()),
+        ),
+        locked(
+            "read_owned",
+            for_read.try_write_owned(),
+            || for_read.read_owned(),
+            state(for_read),
+        ),
+        locked(
+            "write_owned",
+            for_write.try_write_owned(),
+            || for_write.write_owned(),
+            state(for_write),
+        ),
+        locked(
+            "upgradable_read_owned",
+            for_both.try_write_owned(),
+            || for_both.upgradable_read_owned(),
+            state(for_both),
+        ),
+        locked(
+            "upgrade of an owned guard",
+            for_upgrade.try_read_owned(),
+            || {
+                OwnedRwLockUpgradableReadGuard::upgrade(
+                    for_upgrade.try_upgradable_read_owned().unwrap(),
+                )
+            },
+            state(for_upgrade),
+        ),
+        Kind::new(
+            "notified_owned",
+            || notify.notified_owned(),
+            || notify.notify_one(),
+            || notify.waiter_count() == 0,
+        ),
+        Kind::new(
+            "cancelled_owned",
+            || token.clone().cancelled_owned(),
+            || token.cancel(),
+            || token.waiter_count() == 0,
+        ),
+        Kind::new(
+            "run_until_cancelled_owned",
+            || {
+                other_token
+                    .clone()
+                    .run_until_cancelled_owned(pending::<()>())
+            },
+            || other_token.cancel(),
+            || other_token.waiter_count() == 0,
+        ),
+    ]
 }
 
 fn locks() -> Vec<Kind> {
@@ -177,6 +253,10 @@ fn gates() -> Vec<Kind> {
     let cell = keep(OnceCell::new());
     let turns = keep(OnceCell::new());
     let (stop_turn, _) = held(Some(Hand::waiting(turns.get_or_init(pending))));
+    let tries = keep(OnceCell::new());
+    let (stop_try, _) = held(Some(Hand::waiting(
+        tries.get_or_try_init(pending::<Result<i32, ()>>),
+    )));
     let open = keep(AtomicBool::new(false));
     let lazy = keep(Lazy::new(async || {
         poll_fn(|_| {
@@ -227,6 +307,12 @@ fn gates() -> Vec<Kind> {
             || turns.get_or_init(async || 1),
             stop_turn,
             || turns.waiter_count() == 0,
+        ),
+        Kind::new(
+            "get_or_try_init",
+            || tries.get_or_try_init(async || Ok::<_, ()>(1)),
+            stop_try,
+            || tries.waiter_count() == 0,
         ),
         Kind::new(
             "Lazy::get",

@@ -12,8 +12,10 @@ use super::{
     kinds::kinds,
 };
 use compio_sync::{
-    CancellationToken, Condvar, Lazy, Mutex, MutexGuard, OnceCell, OwnedMutexGuard,
-    OwnedRwLockReadGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+    CancellationToken, Condvar, Lazy, MappedMutexGuard, MappedRwLockReadGuard,
+    MappedRwLockWriteGuard, Mutex, MutexGuard, OnceCell, OwnedMappedMutexGuard,
+    OwnedMappedRwLockReadGuard, OwnedMappedRwLockWriteGuard, OwnedMutexGuard, OwnedRwLockReadGuard,
+    OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
     Semaphore, WaitGroup,
 };
 
@@ -58,9 +60,9 @@ fn a_panicking_task_gives_back_what_it_holds_and_leaves_the_queue() {
 }
 
 #[test]
-fn a_panicking_closure_of_map_or_wait_while_unlocks() {
+fn a_panicking_closure_of_wait_while_unlocks() {
     let _dog = watchdog();
-    let (mutex, condvar) = (Arc::new(Mutex::new(1)), Condvar::new());
+    let (mutex, condvar) = (Mutex::new(1), Condvar::new());
     let unlocks = |what: &dyn Fn()| {
         assert!(catch_unwind(AssertUnwindSafe(what)).is_err());
         assert!(!mutex.is_locked());
@@ -68,21 +70,6 @@ fn a_panicking_closure_of_map_or_wait_while_unlocks() {
     fn boom(_: &mut i32) -> &mut i32 {
         panic!("of the closure")
     }
-    unlocks(&|| drop(MutexGuard::map(mutex.try_lock().unwrap(), boom)));
-    unlocks(&|| {
-        drop(MutexGuard::try_map(mutex.try_lock().unwrap(), |n| {
-            Some(boom(n))
-        }))
-    });
-    unlocks(&|| drop(OwnedMutexGuard::map(mutex.try_lock_owned().unwrap(), boom)));
-    unlocks(&|| {
-        let guard = MutexGuard::map(mutex.try_lock().unwrap(), |n| n);
-        drop(compio_sync::MappedMutexGuard::map(guard, boom));
-    });
-    unlocks(&|| {
-        let guard = OwnedMutexGuard::map(mutex.try_lock_owned().unwrap(), |n| n);
-        drop(compio_sync::OwnedMappedMutexGuard::map(guard, boom));
-    });
     // At the first look, and at one after a notification, with another behind it.
     let wait = || condvar.wait_while(mutex.try_lock().unwrap(), |n| *boom(n) == 0);
     unlocks(&|| assert!(Hand::new(wait()).poll().is_ready()));
@@ -99,7 +86,51 @@ fn a_panicking_closure_of_map_or_wait_while_unlocks() {
     drop(other.expect_ready());
 }
 
-/// As above, with the guards of everything else.
+/// Of all guards, mapped and not, borrowed and owned.
+#[test]
+fn a_panicking_closure_of_map_or_try_map_unlocks() {
+    let _dog = watchdog();
+    let (mutex, lock) = (Arc::new(Mutex::new(1)), Arc::new(RwLock::new(1)));
+    fn write(_: &mut i32) -> &mut i32 {
+        panic!("of the closure")
+    }
+    fn read(_: &i32) -> &i32 {
+        panic!("of the closure")
+    }
+    let unlocks = |what: &dyn Fn()| {
+        assert_eq!(panic_message(what), "of the closure");
+        assert!(!mutex.is_locked() && !lock.is_locked());
+    };
+    // One macro, since each guard is a type of its own.
+    macro_rules! unlock {
+        ($($guard:ident $make:expr, $map:ident;)*) => {$(
+            unlocks(&|| drop($guard::map($make, $map)));
+            unlocks(&|| drop($guard::try_map($make, |n| Some($map(n)))));
+        )*};
+    }
+    let locked = || mutex.try_lock().unwrap();
+    let locked_owned = || mutex.try_lock_owned().unwrap();
+    let reader = || lock.try_read().unwrap();
+    let reader_owned = || lock.try_read_owned().unwrap();
+    let writer = || lock.try_write().unwrap();
+    let writer_owned = || lock.try_write_owned().unwrap();
+    unlock! {
+        MutexGuard locked(), write;
+        MappedMutexGuard MutexGuard::map(locked(), |n| n), write;
+        OwnedMutexGuard locked_owned(), write;
+        OwnedMappedMutexGuard OwnedMutexGuard::map(locked_owned(), |n| n), write;
+        RwLockReadGuard reader(), read;
+        MappedRwLockReadGuard RwLockReadGuard::map(reader(), |n| n), read;
+        OwnedRwLockReadGuard reader_owned(), read;
+        OwnedMappedRwLockReadGuard OwnedRwLockReadGuard::map(reader_owned(), |n| n), read;
+        RwLockWriteGuard writer(), write;
+        MappedRwLockWriteGuard RwLockWriteGuard::map(writer(), |n| n), write;
+        OwnedRwLockWriteGuard writer_owned(), write;
+        OwnedMappedRwLockWriteGuard OwnedRwLockWriteGuard::map(writer_owned(), |n| n), write;
+    }
+}
+
+/// With the guards of everything else.
 #[test]
 fn a_panic_with_any_guard_in_hand_gives_it_back() {
     let _dog = watchdog();
