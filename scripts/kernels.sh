@@ -30,7 +30,8 @@
 #
 # Needs Debian on x86_64 (elsewhere: DEBIAN_MIRROR), cargo, and root or sudo to
 # install QEMU. Emulation is 10 to 20 times slower than the machine: tests see
-# COMPIO_SYNC_SLOW=1 and may shrink their loops.
+# COMPIO_SYNC_SLOW=1 and may shrink their loops. They are told which doorbell a
+# runtime must have there, by COMPIO_SYNC_EXPECT.
 #
 #   TEST_TIMEOUT    seconds for one binary in the guest  (default 600)
 #   KERNEL_TIMEOUT  seconds for one pass                 (default 1800)
@@ -56,7 +57,19 @@ series_for() {
 build_for() { if [ "$1" = disabled ]; then echo polling; else echo plain; fi; }
 build_args() { if [ "$1" = polling ]; then printf '%s\n' "${POLLING[@]}"; fi; }
 
-guest_cmdline() { if [ "$1" = disabled ]; then echo sysctl.kernel.io_uring_disabled=2; fi; }
+# The doorbell that the runtimes of a pass must have, for the tests to hold the crate to.
+expected_doorbell() {
+    case " $1 ${cargo_args[*]} " in
+        *' 6.1 '*|*' disabled '*|*' --no-default-features '*) echo generic;;
+        *) echo futex;;
+    esac
+}
+
+# What the kernel does not know itself becomes the environment of the guest's first process.
+guest_cmdline() {
+    if [ "$1" = disabled ]; then echo sysctl.kernel.io_uring_disabled=2; fi
+    echo "COMPIO_SYNC_EXPECT=$(expected_doorbell "$1")"
+}
 
 SUITES=(bookworm bookworm-security bookworm-backports trixie trixie-security trixie-backports)
 LATER_SUITES=(forky sid experimental)   # asked only if those above have nothing
@@ -194,7 +207,7 @@ show_log() { tail -n "${2:-40}" "$1" | tr -d '\r\033' | sed 's/^/    | /'; }
 
 # run_pass PASS: $kernel with the pass's image; fails if anything does
 run_pass() {
-    local pass=$1 build image dir word a b c bad=0 mem failed=() seen=' ' finished='' setting='' release='' attempt
+    local pass=$1 build image dir word a b c bad=0 mem failed=() seen=' ' finished='' setting='' expected='' release='' attempt
     build=$(build_for "$pass")
     image=$CACHE/$build.initramfs
     dir=$LOGS/$pass
@@ -208,14 +221,14 @@ run_pass() {
         : >"$dir/control"
         timeout -k 5 "$KERNEL_TIMEOUT" qemu-system-x86_64 -accel "$ACCEL" -cpu max -smp "$GUEST_CPUS" -m "$mem" \
             -nodefaults -no-user-config -display none -no-reboot -kernel "$kernel" -initrd "$image" \
-            -append "console=ttyS0 quiet panic=-1 reboot=t mitigations=off random.trust_cpu=on 8250.nr_uarts=4 $(guest_cmdline "$pass")" \
+            -append "console=ttyS0 quiet panic=-1 reboot=t mitigations=off random.trust_cpu=on 8250.nr_uarts=4 $(guest_cmdline "$pass" | tr '\n' ' ')" \
             -serial "file:$dir/kernel.log" -serial "file:$dir/output.log" -serial "file:$dir/control" \
             </dev/null >"$dir/qemu.log" 2>&1 &
         qemu=$!
 
         while read -r word a b c; do
             case $word in
-                KERNEL) release=$a setting=$b;;
+                KERNEL) release=$a setting=$b expected=$c;;
                 END)
                     seen+="$a "
                     case $b in
@@ -241,6 +254,10 @@ run_pass() {
 
     if [ "$pass" = disabled ] && [ -n "$release" ] && [ "$setting" != 2 ]; then
         result "$pass" - "FAILED (io_uring is not disabled: $setting)" "$release"
+        bad=1
+    fi
+    if [ -n "$release" ] && [ "$expected" != "$(expected_doorbell "$pass")" ]; then
+        result "$pass" - "FAILED (told to expect: $expected)" "$release"
         bad=1
     fi
     for a in "${failed[@]}"; do

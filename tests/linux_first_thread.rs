@@ -6,16 +6,25 @@
 fn main() {}
 
 #[cfg(target_os = "linux")]
+#[path = "linux/expect.rs"]
+mod expect;
+
+#[cfg(target_os = "linux")]
 fn main() {
     use std::{sync::Arc, thread, time::Duration};
 
     use compio_runtime::{Runtime, spawn};
     use compio_sync::{Event, backend};
 
-    let Ok(runtime) = Runtime::new() else {
-        println!("no runtime can be made here");
-        return;
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            assert_eq!(expect::announced(), None, "{error}");
+            println!("no runtime can be made here: {error}");
+            return;
+        }
     };
+    let expected = expect::expected_of(&runtime);
     let event = Arc::new(Event::new());
     let doorbell = runtime.block_on(async {
         let tasks: Vec<_> = (0..100)
@@ -25,6 +34,7 @@ fn main() {
             })
             .collect();
         let doorbell = backend();
+        assert_eq!(doorbell, expected);
         // Through the driver, so that the wait is armed before there is a second thread.
         while event.waiter_count() < 100 {
             compio::runtime::time::sleep(Duration::from_millis(1)).await;
@@ -46,6 +56,7 @@ fn main() {
             task.await.unwrap();
         }
         drop(watchdog);
+        assert_eq!(backend(), expected, "as it was");
         doorbell
     });
     println!("test result: ok. a wait armed before the first thread was woken ({doorbell})");

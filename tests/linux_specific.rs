@@ -5,6 +5,8 @@
 #![cfg(target_os = "linux")]
 
 mod common;
+#[path = "linux/expect.rs"]
+mod expect;
 #[path = "linux/seccomp.rs"]
 mod seccomp;
 
@@ -24,29 +26,34 @@ use std::{
 
 use compio_runtime::{Runtime, RuntimeBuilder, spawn};
 use compio_sync::{Backend, CancellationToken, Condvar, Event, Mutex, Notify, Semaphore, backend};
+use expect::{announced, expected, expected_of};
 use seccomp::Then;
 
-/// What this build and this kernel should give a runtime on io_uring.
-fn expected() -> Backend {
-    if cfg!(feature = "linux-futex") && ring_has_futexes() {
-        Backend::Futex
-    } else {
-        Backend::Generic
-    }
-}
-
-/// Asks the kernel itself: an operation that it knows, with flags that it does not.
-fn ring_has_futexes() -> bool {
-    let Ok(ring) = io_uring::IoUring::new(2) else {
-        return false;
-    };
-    let mut probe = io_uring::Probe::new();
-    ring.submitter().register_probe(&mut probe).is_ok()
-        && probe.is_supported(io_uring::opcode::FutexWait::CODE)
-}
-
+/// Whether runtimes have a ring. What is about rings does nothing where there is none, but that
+/// must not go unnoticed.
 fn on_a_ring() -> bool {
-    Runtime::new().is_ok_and(|runtime| runtime.driver_type().is_iouring())
+    let is = Runtime::new().is_ok_and(|runtime| runtime.driver_type().is_iouring());
+    assert!(
+        is || announced() != Some(Backend::Futex),
+        "no runtime has a ring here"
+    );
+    is
+}
+
+/// Whether wake-ups come through the ring.
+fn is_rung_by_futex() -> bool {
+    on_a_ring() && expected() == Backend::Futex
+}
+
+#[test]
+fn a_runtime_has_the_doorbell_that_it_should() {
+    match Runtime::new() {
+        Ok(runtime) => {
+            let expected = expected_of(&runtime);
+            runtime.block_on(async { assert_eq!(backend(), expected) });
+        }
+        Err(error) => assert_eq!(announced(), None, "{error}"),
+    }
 }
 
 /// Runs a scene in a child process, and kills it if it takes too long.
@@ -207,7 +214,7 @@ fn wake_a_herd_elsewhere(n: usize, then: impl FnOnce(&AtomicUsize)) {
             })
         }
     });
-    while notify.waiter_count() < n {
+    while notify.waiter_count() < n && !target.is_finished() {
         thread::yield_now();
     }
     // They wait; awake, the runtime would look without being rung until it first slept.
@@ -241,7 +248,7 @@ fn one_runtime_alone_makes_no_futex_call() {
 
 #[test]
 fn a_herd_elsewhere_is_woken_by_a_futex_call() {
-    if !on_a_ring() || expected() != Backend::Futex {
+    if !is_rung_by_futex() {
         return wake_a_herd_elsewhere(100, |_| {});
     }
     let (status, said) = play("a herd, deadly");
@@ -250,7 +257,7 @@ fn a_herd_elsewhere_is_woken_by_a_futex_call() {
 
 #[test]
 fn and_by_nothing_else() {
-    if on_a_ring() && expected() == Backend::Futex {
+    if is_rung_by_futex() {
         play_well("a herd, unheard");
     }
 }
@@ -268,9 +275,10 @@ fn cancel_a_tree(runtimes: usize, tokens: usize) {
     let tokens: Vec<_> = (0..tokens).map(|_| root.child_token()).collect();
     let (me, theirs) = mpsc::channel();
     thread::scope(|scope| {
+        let mut targets = Vec::new();
         for _ in 0..runtimes {
             let (me, tokens) = (me.clone(), &tokens);
-            scope.spawn(move || {
+            let target = scope.spawn(move || {
                 Runtime::new().unwrap().block_on(async move {
                     assert_eq!(backend(), expected());
                     let tasks: Vec<_> = tokens
@@ -284,8 +292,11 @@ fn cancel_a_tree(runtimes: usize, tokens: usize) {
                     }
                 });
             });
+            targets.push(target);
         }
         while tokens.iter().any(|token| token.waiter_count() < runtimes) {
+            let has_failed = targets.iter().any(|target| target.is_finished());
+            assert!(!has_failed, "a runtime's thread has failed");
             thread::yield_now();
         }
         for runtime in theirs.iter().take(runtimes) {
@@ -394,7 +405,7 @@ fn a_polling_driver_gets_the_generic_doorbell() {
 /// runtime, and is waiting for it: the doorbell does not need one.
 #[test]
 fn other_codes_remote_wakes_do_not_hold_up_the_doorbell() {
-    if !on_a_ring() || expected() != Backend::Futex {
+    if !is_rung_by_futex() {
         return;
     }
     let notify = Arc::new(Notify::new());
@@ -542,7 +553,7 @@ fn wake_a_herd(n: usize) {
             })
         }
     });
-    while notify.waiter_count() < n {
+    while notify.waiter_count() < n && !target.is_finished() {
         thread::yield_now();
     }
     notify.notify_waiters();
