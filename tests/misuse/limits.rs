@@ -41,7 +41,7 @@ fn a_refused_request_can_wait_for_all_there_can_be() {
 fn a_latch_refuses_a_count_that_is_too_large_and_a_barrier_takes_any() {
     let _dog = watchdog();
     for count in [Latch::MAX_COUNT + 1, usize::MAX] {
-        let refused = panic_message(&|| drop(Latch::new(count)));
+        let refused = panic_message(|| drop(Latch::new(count)));
         assert!(refused.contains("Latch::MAX_COUNT"));
     }
     let latch = Latch::new(Latch::MAX_COUNT);
