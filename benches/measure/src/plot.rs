@@ -142,13 +142,30 @@ impl fmt::Display for Plot {
             // The first series last, on top of the others.
             for bar in group.bars.iter().rev() {
                 let colour = self.series[bar.series].1;
-                let radius = if bar.series == 0 { 6.0 } else { 4.0 };
+                let (x, radius) = (self.x(bar.ratio), if bar.series == 0 { 6.0 } else { 4.0 });
+                // Outside of what is drawn: an arrow at the edge.
+                let away = if bar.ratio < self.range.0 {
+                    -6.0
+                } else if bar.ratio > self.range.1 {
+                    6.0
+                } else {
+                    0.0
+                };
+                if away != 0.0 {
+                    writeln!(
+                        f,
+                        r#"<path d="M{x:.1} {:.1}l{away:.1} 5l{:.1} 5z" fill="{colour}"/>"#,
+                        middle - 5.0,
+                        -away,
+                    )?;
+                    continue;
+                }
                 writeln!(
                     f,
                     r#"<line x1="{:.1}" x2="{:.1}" y1="{middle:.1}" y2="{middle:.1}" stroke="{colour}" stroke-width="2" stroke-opacity=".6"/><circle cx="{:.1}" cy="{middle:.1}" r="{radius}" fill="{colour}"/>"#,
                     self.x(bar.quartiles.0),
                     self.x(bar.quartiles.1),
-                    self.x(bar.ratio),
+                    x,
                 )?;
             }
         }

@@ -1,4 +1,4 @@
-//! Candidates for the queue of waiters, each under the same semaphore.
+//! Candidates for the queue of waiters, each as that of a semaphore.
 //!
 //!     queues alone|threads [--quick]
 //!
@@ -7,6 +7,7 @@
 
 mod candidates;
 mod cqs;
+mod priority;
 mod work;
 
 use std::env;
@@ -14,8 +15,8 @@ use std::env;
 use measure::{Cell, Contest, Machine, Table, duration, versions};
 
 use crate::{
-    candidates::{NAMES, Work},
-    work::{Contended, Free, Leave, Threads, WakeAll, WakeOne},
+    candidates::{FAIR_BASELINE, NAMES, Work},
+    work::{Contended, Free, Leave, Preempting, Threads, WakeAll, WakeOne},
 };
 
 struct Row {
@@ -79,6 +80,12 @@ fn threads() -> Vec<Row> {
             cells: Threads(threads).cells(),
         });
     }
+    rows.push(Row {
+        name: "one that preempts another".into(),
+        measures: &["", "longest operation"],
+        contest: Contest::new(7, 100).operations(1000, 1000),
+        cells: Preempting.cells(),
+    });
     rows
 }
 
@@ -92,7 +99,12 @@ fn main() {
     };
     let mut head = vec!["work"];
     head.extend(NAMES);
-    head.extend(["ours / baseline", "ours / best", "spread: ours, worst"]);
+    head.extend([
+        "ours / baseline",
+        "ours / fair baseline",
+        "ours / best",
+        "spread: ours, worst",
+    ]);
     let mut table = Table::new(head);
     for row in rows {
         eprintln!("{}", row.name);
@@ -101,6 +113,10 @@ fn main() {
             contest.rounds = 3;
         }
         let outcome = contest.hold(&row.name, row.cells);
+        if outcome.iter().any(Option::is_none) {
+            eprintln!("  not permitted here");
+            continue;
+        }
         for (place, measure) in row.measures.iter().enumerate() {
             let spreads: Vec<_> = outcome.iter().flatten().map(|s| s[place]).collect();
             let ours = spreads[spreads.len() - 1];
@@ -124,6 +140,10 @@ fn main() {
                 }
             }));
             cells.push(format!("{:.2}", ours.median / spreads[0].median));
+            cells.push(format!(
+                "{:.2}",
+                ours.median / spreads[FAIR_BASELINE].median
+            ));
             cells.push(format!("{:.2}", ours.median / best));
             cells.push(format!(
                 "{:.0} %, {:.0} %",

@@ -4,7 +4,10 @@ use std::{
     future::poll_fn,
     hint::black_box,
     pin::pin,
-    sync::{Arc, Barrier},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
@@ -12,7 +15,10 @@ use std::{
 
 use compio::runtime::{Runtime, spawn};
 
-use crate::candidates::{Semaphore, Work};
+use crate::{
+    candidates::{Semaphore, Work},
+    priority,
+};
 
 fn each(took: Duration, n: u64) -> Vec<f64> {
     vec![took.as_nanos() as f64 / n as f64]
@@ -180,9 +186,20 @@ async fn turn() {
     .await;
 }
 
+fn come_and_go<S: Semaphore>(semaphore: &S, turn: u64, cx: &mut Context<'_>) {
+    let mut wait = pin!(semaphore.acquire());
+    if turn.is_multiple_of(8) {
+        semaphore.add(1);
+    }
+    // Who is lucky gives it to the next one.
+    if wait.as_mut().poll(cx).is_ready() && turn % 8 != 1 {
+        semaphore.add(1);
+    }
+}
+
 /// Threads without a runtime that come to the same queue and give up, and now and then give a
 /// permit and take it again. For each operation of all together, and the longest of all, which
-/// is that of one that met a preempted one.
+/// may itself have been preempted.
 #[derive(Clone, Copy)]
 pub struct Threads(pub usize);
 
@@ -198,16 +215,7 @@ impl Work for Threads {
             let start = Instant::now();
             for turn in 0..turns {
                 let asked = Instant::now();
-                {
-                    let mut wait = pin!(semaphore.acquire());
-                    if turn % 8 == 0 {
-                        semaphore.add(1);
-                    }
-                    // Who is lucky gives it to the next one.
-                    if wait.as_mut().poll(&mut cx).is_ready() && turn % 8 != 1 {
-                        semaphore.add(1);
-                    }
-                }
+                come_and_go(&semaphore, turn, &mut cx);
                 longest = longest.max(asked.elapsed());
             }
             (start.elapsed(), longest)
@@ -224,5 +232,54 @@ impl Work for Threads {
         let mut figures = each(took, turns * self.0 as u64);
         figures.push(longest.as_nanos() as f64);
         figures
+    }
+}
+
+/// A thread that comes and goes all the time, and on the same processor one of higher priority
+/// that does so now and then: whenever it wakes, it has preempted the other, sometimes while that
+/// held a lock. What it takes for an operation, and the longest. None at all without the right to
+/// a real-time priority.
+#[derive(Clone, Copy)]
+pub struct Preempting;
+
+impl Work for Preempting {
+    fn run<S: Semaphore>(self, n: u64) -> Vec<f64> {
+        const PAUSE: Duration = Duration::from_micros(50);
+        let semaphore = S::new(0);
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                priority::pin_to_one_processor();
+                let mut cx = Context::from_waker(Waker::noop());
+                for turn in 0.. {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    come_and_go(&semaphore, turn, &mut cx);
+                }
+            });
+            let above = scope.spawn(|| {
+                priority::pin_to_one_processor();
+                let mut cx = Context::from_waker(Waker::noop());
+                let mut took: Vec<f64> = if priority::raise() {
+                    (0..n)
+                        .map(|turn| {
+                            thread::sleep(PAUSE);
+                            let asked = Instant::now();
+                            come_and_go(&semaphore, turn, &mut cx);
+                            asked.elapsed().as_nanos() as f64
+                        })
+                        .collect()
+                } else {
+                    Vec::new()
+                };
+                over.store(true, Ordering::Relaxed);
+                took.sort_by(f64::total_cmp);
+                took
+            });
+            let took = above.join().expect("a thread");
+            took.get(took.len() / 2)
+                .map_or_else(Vec::new, |median| vec![*median, took[took.len() - 1]])
+        })
     }
 }

@@ -1,6 +1,9 @@
 //! What came out, as a page and as a plot.
 
-use std::{fmt::Write, time::Instant};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use measure::{Bar, Group, Machine, Plot, Spread, Table, duration, versions};
 
@@ -38,8 +41,8 @@ Written by `scripts/compare.sh`; how to read it is said in [README.md](README.md
 
 const NOTES: &str = "The best of a row is bold. The spread is the distance of the quartiles as a share of the median. A \
 rival that lacks a thing shows –. event-listener (of async-lock and synchrony) was left out of *notify 1000*, since its \
-run did not end, and futures-intrusive unrun, since it too wakes others under its lock. On a busy machine single runs of tokio, \
-asyncband and saa did not end either; why is not known. saa spins for up to 60 us before it waits, so a queue of 100,000 takes it seconds. The limit is for the first rows the bare atomic operations, where somebody waits a list without a lock \
+run did not end, and futures-intrusive unrun, since it too wakes others under its lock. A run that has not ended after 3 s is told \
+beside the median, in which it does not count. saa spins for up to 60 us before it waits, so a queue of 100,000 takes it seconds. The limit is for the first rows the bare atomic operations, where somebody waits a list without a lock \
 and without atomic operations but those of the task's waker, on compio's executor.
 
 ";
@@ -91,11 +94,13 @@ pub(crate) struct Report {
     results: Vec<Result>,
     rounds: (usize, usize),
     ring: Vec<f64>,
+    took: Duration,
 }
 
 impl Report {
     /// Holds all contests whose name is wanted.
     pub(crate) fn of(rows: Vec<Row>, quick: bool, wanted: impl Fn(&str) -> bool) -> Self {
+        let begun = Instant::now();
         let mut results = Vec::new();
         let mut rounds = (usize::MAX, 0);
         for row in rows.into_iter().filter(|row| wanted(&row.name)) {
@@ -135,6 +140,7 @@ impl Report {
             results,
             rounds,
             ring,
+            took: begun.elapsed(),
         }
     }
 
@@ -194,11 +200,12 @@ impl Report {
         // Writing to a string does not fail.
         let _ = write!(
             text,
-            "{TITLE}{}- {}\n- medians of {} to {} rounds, in each of which every contestant ran once\n\n{table}\n{NOTES}{FAIR}",
+            "{TITLE}{}- {}\n- medians of {} to {} rounds, in each of which every contestant ran once; all took {:.0} s\n\n{table}\n{NOTES}{FAIR}",
             self.machine,
             versions(include_str!("../Cargo.lock"), &CRATES),
             self.rounds.0,
             self.rounds.1,
+            self.took.as_secs_f64(),
         );
         if let Some(ring) = self.ring.get(self.ring.len() / 2) {
             let _ = writeln!(
@@ -246,7 +253,7 @@ impl Report {
             })
             .collect();
         Plot {
-            title: "Time, as a multiple of compio-sync's (right: its own). Left of 1 is faster"
+            title: "Time, as a multiple of compio-sync's (right: its own). Left of 1 is faster; an arrow lies outside"
                 .into(),
             series,
             groups,

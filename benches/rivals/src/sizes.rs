@@ -253,6 +253,59 @@ fn tokens() -> [Sizes; 8] {
     ])
 }
 
+/// The wait has a guard of the mutex in it.
+fn condvars() -> [Sizes; 8] {
+    let ours = (compio_sync::Mutex::new(()), compio_sync::Condvar::new());
+    let asyncbands = (
+        asyncband::mutex::Mutex::new(()),
+        asyncband::condvar::Condvar::new(),
+    );
+    let wait = ours.0.try_lock().map(|guard| ours.1.wait(guard));
+    let asyncbands_wait = asyncbands
+        .0
+        .try_lock()
+        .map(|guard| asyncbands.1.wait(guard));
+    of([
+        (
+            "compio-sync",
+            wait.map(|wait| (size_of_val(&ours.1), size_of_val(&wait), None)),
+        ),
+        (
+            "asyncband",
+            asyncbands_wait.map(|wait| (size_of_val(&asyncbands.1), size_of_val(&wait), None)),
+        ),
+    ])
+}
+
+/// That stay set.
+fn events() -> [Sizes; 8] {
+    let ours = compio_sync::Event::new();
+    let asyncbands = asyncband::event::ManualResetEvent::new();
+    let intrusives = futures_intrusive::sync::ManualResetEvent::new(false);
+    of([
+        one("compio-sync", &ours, |event| event.wait(), None),
+        one("asyncband", &asyncbands, |event| event.wait(), None),
+        one("futures-intrusive", &intrusives, |event| event.wait(), None),
+    ])
+}
+
+/// Each member of asyncband's is a share of what the heap has.
+fn wait_groups() -> [Sizes; 8] {
+    let ours = compio_sync::WaitGroup::new();
+    let asyncbands = asyncband::waitgroup::WaitGroup::new();
+    let guard = Some(size_of::<compio_sync::OwnedWaitGroupGuard>());
+    let member = Some(size_of_val(&asyncbands));
+    of([
+        one("compio-sync", &ours, |group| group.wait(), guard),
+        one(
+            "asyncband",
+            &asyncbands,
+            |group| group.clone().into_future(),
+            member,
+        ),
+    ])
+}
+
 fn latches() -> [Sizes; 8] {
     let ours = compio_sync::Latch::new(1);
     let asyncbands = asyncband::latch::Latch::new(1);
@@ -284,6 +337,13 @@ pub(crate) fn table(mut table: Table) -> Table {
         ("cell", ["", ", get_or_init", ""], cells()),
         ("token", USUAL, tokens()),
         ("latch", USUAL, latches()),
+        ("condvar", USUAL, condvars()),
+        ("event", USUAL, events()),
+        (
+            "wait group",
+            ["", ", a wait", ", an owned guard"],
+            wait_groups(),
+        ),
     ] {
         let picks: [fn(Sizes) -> Option<usize>; 3] = [
             |s| s.map(|s| s.0),

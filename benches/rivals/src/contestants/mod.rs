@@ -13,7 +13,7 @@ mod tokens;
 use measure::Cell;
 
 pub(crate) use self::{
-    once::{barriers, cells_made, cells_raced, cells_read, latches, wait_groups},
+    once::{barriers, cells_made, cells_raced, cells_read, condvars, latches, wait_groups},
     rwlocks::{RwLock, RwLockWork},
     tokens::{children, herds, looks, runs},
 };

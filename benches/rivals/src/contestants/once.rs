@@ -1,4 +1,4 @@
-//! Barriers, cells, latches and wait groups: nobody can be overtaken in them.
+//! Barriers, condition variables, cells, latches and wait groups: nobody can be overtaken in them.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -55,6 +55,49 @@ pub(crate) fn barriers(tasks: usize) -> Cells {
                 let barrier = Rc::new(saa::Barrier::with_count(tasks));
                 pass(tasks, n, barrier, async |barrier| {
                     barrier.wait_async().await
+                })
+            }),
+        ),
+    ])
+}
+
+/// So many tasks meet: the last that comes notifies the others.
+pub(crate) fn condvars(tasks: usize) -> Cells {
+    of([
+        (
+            "compio-sync",
+            cell(move |n| {
+                let pair = Rc::new((compio_sync::Mutex::new((0, 0)), compio_sync::Condvar::new()));
+                pass(tasks, n, pair, async move |(mutex, condvar)| {
+                    let mut state = mutex.lock().await;
+                    let generation = state.1;
+                    state.0 += 1;
+                    if state.0 == tasks {
+                        *state = (0, generation + 1);
+                        condvar.notify_all();
+                        return true;
+                    }
+                    drop(condvar.wait_while(state, |now| now.1 == generation).await);
+                    false
+                })
+            }),
+        ),
+        (
+            "asyncband",
+            cell(move |n| {
+                let mutex = asyncband::mutex::Mutex::new((0, 0));
+                let pair = Rc::new((mutex, asyncband::condvar::Condvar::new()));
+                pass(tasks, n, pair, async move |(mutex, condvar)| {
+                    let mut state = mutex.lock().await;
+                    let generation = state.1;
+                    state.0 += 1;
+                    if state.0 == tasks {
+                        *state = (0, generation + 1);
+                        condvar.notify_all();
+                        return true;
+                    }
+                    drop(condvar.wait_while(state, |now| now.1 == generation).await);
+                    false
                 })
             }),
         ),

@@ -85,6 +85,12 @@ pub(super) fn together() -> Vec<Row> {
             None,
         ),
         row(
+            format!("condvar: {tasks} tasks of a runtime meet by one and a mutex"),
+            TASKS.operations(20 * tasks as u64, u64::MAX),
+            contestants::condvars(tasks),
+            None,
+        ),
+        row(
             format!("cell: get_or_init by {tasks} tasks of a runtime"),
             TASKS.operations(20 * tasks as u64, u64::MAX),
             contestants::cells_raced(tasks),

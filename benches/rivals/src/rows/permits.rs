@@ -151,7 +151,7 @@ pub(super) fn queues() -> Vec<Row> {
             format!("come and give up behind {length}"),
             Contest::new(11, 5).operations(16, u64::MAX),
             ComeAndGo(length).cells(),
-            None,
+            Some(Box::new(move |n| ComeAndGo(length).on_one::<Bare>(n))),
         )
     });
     let leave = lengths.map(|length| {
@@ -159,7 +159,7 @@ pub(super) fn queues() -> Vec<Row> {
             format!("one in the middle of {length} gives up and comes again"),
             Contest::new(11, 5).operations(16, u64::MAX),
             LeaveMiddle(length).cells(),
-            None,
+            Some(Box::new(move |n| LeaveMiddle(length).on_one::<Bare>(n))),
         )
     });
     let wake = lengths.map(|length| {
@@ -167,7 +167,7 @@ pub(super) fn queues() -> Vec<Row> {
             format!("wake the first of {length}, which comes again"),
             Contest::new(11, 5).operations(16, u64::MAX),
             WakeFirst(length).cells(),
-            None,
+            Some(Box::new(move |n| WakeFirst(length).on_one::<Bare>(n))),
         )
     });
     go.into_iter().chain(leave).chain(wake).collect()

@@ -27,6 +27,13 @@ pub(crate) struct ComeAndGo(pub(crate) usize);
 
 impl SemaphoreWork for ComeAndGo {
     fn run<S: Semaphore + Send + Sync>(self, n: u64) -> Vec<f64> {
+        self.on_one::<S>(n)
+    }
+}
+
+impl ComeAndGo {
+    /// By one thread.
+    pub(crate) fn on_one<S: Semaphore>(self, n: u64) -> Vec<f64> {
         in_task(poll_fn(move |cx| {
             let semaphore = S::new(0);
             let semaphore = black_box(&semaphore);
@@ -52,6 +59,13 @@ pub(crate) struct LeaveMiddle(pub(crate) usize);
 
 impl SemaphoreWork for LeaveMiddle {
     fn run<S: Semaphore + Send + Sync>(self, n: u64) -> Vec<f64> {
+        self.on_one::<S>(n)
+    }
+}
+
+impl LeaveMiddle {
+    /// By one thread.
+    pub(crate) fn on_one<S: Semaphore>(self, n: u64) -> Vec<f64> {
         in_task(poll_fn(move |cx| {
             let semaphore = S::new(0);
             let semaphore = black_box(&semaphore);
@@ -79,6 +93,13 @@ pub(crate) struct WakeFirst(pub(crate) usize);
 
 impl SemaphoreWork for WakeFirst {
     fn run<S: Semaphore + Send + Sync>(self, n: u64) -> Vec<f64> {
+        self.on_one::<S>(n)
+    }
+}
+
+impl WakeFirst {
+    /// By one thread.
+    pub(crate) fn on_one<S: Semaphore>(self, n: u64) -> Vec<f64> {
         in_task(poll_fn(move |cx| {
             let semaphore = S::new(0);
             let semaphore = black_box(&semaphore);
