@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use super::{
     Args, LENGTH, Verdict, barrier, cancellation_token, condvar, event, gates, listing, mutex,
-    notify, once_cell, rwlock, semaphore,
+    notify, once_cell,
+    places::{self, Place},
+    rwlock, semaphore,
 };
 use crate::common::{Random, Runtime, keep, runtime, settle};
 
@@ -41,7 +43,8 @@ thread_local! {
     };
 }
 
-/// The first byte says with what to begin, and whether in a runtime.
+/// The first byte says with what to begin, and where: in a runtime, in none, or now here and now
+/// there.
 pub(super) fn play<O: Copy + Debug>(
     bytes: &[u8],
     show: bool,
@@ -52,14 +55,25 @@ pub(super) fn play<O: Copy + Debug>(
         return Ok(());
     };
     let ops = rest.as_chunks::<SIZE>().0.iter();
-    let program: Vec<O> = ops
-        .map(|[kind, low, high]| op(*kind, Args(u16::from_le_bytes([*low, *high]).into())))
-        .collect();
     let (begin, in_a_runtime) = (usize::from(first % 4), first & 4 != 0);
+    let moves = !in_a_runtime && first & 8 != 0;
+    let program: Vec<(Place, O)> = ops
+        .map(|[kind, low, high]| {
+            let args = Args(u16::from_le_bytes([*low, *high]).into());
+            let place = if moves {
+                places::of_kind(*kind)
+            } else {
+                places::NOWHERE
+            };
+            (place, op(*kind, args))
+        })
+        .collect();
     if show {
         let place = ["no runtime", "a runtime"][usize::from(in_a_runtime)];
         println!("in {place}, {}", listing(begin, &program));
     }
+    let (places, program): (Vec<_>, Vec<_>) = program.into_iter().unzip();
+    places::plan(places);
     if in_a_runtime {
         return RUNTIME.with(|runtime| runtime.block_on(async { run(begin, &program) }));
     }

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, pin::Pin};
 
 use compio_sync::{CancellationToken, CancelledOwned};
 
-use super::{Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{
+    Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, fuzz_on_the_move, play, same,
+    wakers,
+};
 
 const TOKENS: usize = 8;
 
@@ -226,4 +229,9 @@ fn cancellation_token() {
 #[test]
 fn cancellation_token_in_a_runtime() {
     fuzz_in_a_runtime(op, run);
+}
+
+#[test]
+fn cancellation_token_on_the_move() {
+    fuzz_on_the_move(op, run);
 }

@@ -6,8 +6,8 @@ use std::{collections::VecDeque, pin::Pin, task::Poll};
 use compio_sync::{Condvar, Mutex, MutexGuard};
 
 use super::{
-    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, mutex::Lock, play, same,
-    wakers,
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, fuzz_on_the_move,
+    mutex::Lock, play, same, wakers,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -441,4 +441,9 @@ fn condvar() {
 #[test]
 fn condvar_in_a_runtime() {
     fuzz_in_a_runtime(op, run);
+}
+
+#[test]
+fn condvar_on_the_move() {
+    fuzz_on_the_move(op, run);
 }

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, pin::Pin, task::Poll};
 
 use compio_sync::{Event, EventWait};
 
-use super::{Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{
+    Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, fuzz_on_the_move, play, same,
+    wakers,
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -171,4 +174,9 @@ fn event() {
 #[test]
 fn event_in_a_runtime() {
     fuzz_in_a_runtime(op, run);
+}
+
+#[test]
+fn event_on_the_move() {
+    fuzz_on_the_move(op, run);
 }

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, fmt::Debug, pin::Pin};
 
 use compio_sync::{Latch, WaitGroup, WaitGroupGuard};
 
-use super::{Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, play, same, wakers};
+use super::{
+    Args, SLOTS, Verdict, World, bytes, fuzz, fuzz_in_a_runtime, fuzz_on_the_move, play, same,
+    wakers,
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -260,6 +263,11 @@ fn latch_in_a_runtime() {
 }
 
 #[test]
+fn latch_on_the_move() {
+    fuzz_on_the_move(op, run_latch);
+}
+
+#[test]
 fn wait_group() {
     fuzz(op, run_wait_group);
 }
@@ -267,4 +275,9 @@ fn wait_group() {
 #[test]
 fn wait_group_in_a_runtime() {
     fuzz_in_a_runtime(op, run_wait_group);
+}
+
+#[test]
+fn wait_group_on_the_move() {
+    fuzz_on_the_move(op, run_wait_group);
 }

@@ -13,6 +13,7 @@ mod gates;
 mod mutex;
 mod notify;
 mod once_cell;
+mod places;
 mod rwlock;
 mod semaphore;
 mod wakers;
@@ -26,6 +27,7 @@ use proptest::{
     test_runner::{Config, TestCaseError, TestError, TestRunner},
 };
 
+use self::places::Place;
 use crate::common::{is_slow, runtime, settle, watchdog};
 
 /// What is wrong.
@@ -37,8 +39,8 @@ const SLOTS: usize = 6;
 /// A program has fewer operations than this, half as many on the average.
 const LENGTH: usize = 256;
 
-/// The tests that share `COMPIO_SYNC_FUZZ_OPS`: each primitive's two.
-const TESTS: usize = 2 * bytes::ALL.len();
+/// The tests that share `COMPIO_SYNC_FUZZ_OPS`: each primitive's three.
+const TESTS: usize = 3 * bytes::ALL.len();
 
 /// A primitive and its model.
 trait World {
@@ -57,8 +59,7 @@ trait World {
 fn play<W: World>(mut world: W, program: &[W::Op]) -> Verdict {
     wakers::reset();
     for (at, op) in program.iter().enumerate() {
-        world
-            .step(*op)
+        places::at(at, || world.step(*op))
             .and_then(|()| world.check())
             .map_err(|wrong| format!("operation {at}, {op:?}: {wrong}"))?;
     }
@@ -123,10 +124,30 @@ fn cases() -> (u32, bool) {
 /// Runs random programs of operations that `op` makes of a kind and arguments. `run` gets
 /// a number to begin with.
 fn fuzz<O: Copy + Debug + 'static>(op: fn(u8, Args) -> O, run: impl Fn(usize, &[O]) -> Verdict) {
+    fuzz_at(|_| places::NOWHERE, 1, op, run);
+}
+
+/// The same, each operation in one of two runtimes, in none, or on another thread, which takes so
+/// much longer that a quarter of the programs has to do.
+fn fuzz_on_the_move<O: Copy + Debug + 'static>(
+    op: fn(u8, Args) -> O,
+    run: impl Fn(usize, &[O]) -> Verdict,
+) {
+    fuzz_at(places::of_kind, 4, op, run);
+}
+
+fn fuzz_at<O: Copy + Debug + 'static>(
+    place: fn(u8) -> Place,
+    fewer: u32,
+    op: fn(u8, Args) -> O,
+    run: impl Fn(usize, &[O]) -> Verdict,
+) {
     let (cases, asked) = cases();
+    let cases = (cases / fewer).max(1);
     // As many as somebody asked for may take as long as they take.
     let _watchdog = (!asked).then(watchdog);
-    let ops = (any::<u8>(), any::<u16>()).prop_map(move |(kind, args)| op(kind, Args(args.into())));
+    let ops = (any::<u8>(), any::<u16>())
+        .prop_map(move |(kind, args)| (place(kind), op(kind, Args(args.into()))));
     let programs = (0..4usize, vec(ops, 1..LENGTH));
     let mut runner = TestRunner::new(Config {
         cases,
@@ -137,6 +158,8 @@ fn fuzz<O: Copy + Debug + 'static>(op: fn(u8, Args) -> O, run: impl Fn(usize, &[
     let done = std::cell::Cell::new(0);
     let result = runner.run(&programs, |(begin, program)| {
         done.set(done.get() + program.len());
+        let (places, program): (Vec<_>, Vec<_>) = program.into_iter().unzip();
+        places::plan(places);
         run(begin, &program).map_err(TestCaseError::fail)
     });
     match result {
@@ -158,8 +181,15 @@ fn fuzz<O: Copy + Debug + 'static>(op: fn(u8, Args) -> O, run: impl Fn(usize, &[
     }
 }
 
-fn listing<O: Debug>(begin: usize, program: &[O]) -> String {
-    let lines: String = program.iter().map(|op| format!("    {op:?},\n")).collect();
+/// Where and what.
+fn listing<O: Debug>(begin: usize, program: &[(Place, O)]) -> String {
+    let lines: String = program
+        .iter()
+        .map(|(place, op)| match place {
+            &places::NOWHERE => format!("    {op:?},\n"),
+            place => format!("    {op:?}, at place {place},\n"),
+        })
+        .collect();
     format!("from {begin}:\n[\n{lines}]")
 }
 

@@ -11,7 +11,8 @@ use compio_sync::{
 };
 
 use super::{
-    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, fuzz_on_the_move, play,
+    same, wakers,
 };
 
 /// How often a waiter that has been woken is overtaken at most.
@@ -417,4 +418,9 @@ fn mutex() {
 #[test]
 fn mutex_in_a_runtime() {
     fuzz_in_a_runtime(op, run);
+}
+
+#[test]
+fn mutex_on_the_move() {
+    fuzz_on_the_move(op, run);
 }

@@ -6,7 +6,8 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc};
 use compio_sync::{Notified, Notify, OwnedNotified};
 
 use super::{
-    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, fuzz_on_the_move, play,
+    same, wakers,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -281,4 +282,9 @@ fn notify() {
 #[test]
 fn notify_in_a_runtime() {
     fuzz_in_a_runtime(op, run);
+}
+
+#[test]
+fn notify_on_the_move() {
+    fuzz_on_the_move(op, run);
 }

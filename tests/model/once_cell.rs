@@ -12,7 +12,8 @@ use std::{
 use compio_sync::{GetOrInit, GetOrTryInit, OnceCell, OnceCellWait, SetError};
 
 use super::{
-    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, fuzz_on_the_move, play,
+    same, wakers,
 };
 
 /// What the future of an attempt does when it is polled next.
@@ -401,4 +402,9 @@ fn once_cell() {
 #[test]
 fn once_cell_in_a_runtime() {
     fuzz_in_a_runtime(op, run);
+}
+
+#[test]
+fn once_cell_on_the_move() {
+    fuzz_on_the_move(op, run);
 }

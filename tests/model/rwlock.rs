@@ -9,7 +9,8 @@ use compio_sync::{
 };
 
 use super::{
-    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, fuzz_on_the_move, play,
+    same, wakers,
 };
 
 /// Guards held at a time.
@@ -566,4 +567,9 @@ fn rwlock() {
 #[test]
 fn rwlock_in_a_runtime() {
     fuzz_in_a_runtime(op, run);
+}
+
+#[test]
+fn rwlock_on_the_move() {
+    fuzz_on_the_move(op, run);
 }

@@ -5,7 +5,8 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc, task::Poll};
 use compio_sync::{Acquire, AcquireOwned, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::{
-    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, play, same, wakers,
+    Args, SLOTS, Verdict, World, bytes, ensure, fuzz, fuzz_in_a_runtime, fuzz_on_the_move, play,
+    same, wakers,
 };
 
 /// More than there can be when a request of the largest size is made.
@@ -416,4 +417,9 @@ fn semaphore() {
 #[test]
 fn semaphore_in_a_runtime() {
     fuzz_in_a_runtime(op, run);
+}
+
+#[test]
+fn semaphore_on_the_move() {
+    fuzz_on_the_move(op, run);
 }

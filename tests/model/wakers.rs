@@ -1,12 +1,17 @@
 //! Wakers that allocate nothing, and tell which of them were called and which are alive.
 
 use std::{
-    cell::{Cell, RefCell},
-    ptr::without_provenance,
+    array,
+    cell::Cell,
+    sync::{
+        Mutex,
+        atomic::{AtomicIsize, Ordering::Relaxed},
+    },
     task::{Context, RawWaker, RawWakerVTable, Waker},
 };
 
 use super::{SLOTS, Verdict, ensure, same};
+use crate::common::keep;
 
 /// The waker of a future by one of its two tasks.
 pub(super) type Id = usize;
@@ -17,78 +22,114 @@ pub(super) fn id(slot: usize, task: usize) -> Id {
 
 const IDS: usize = 2 * SLOTS;
 
-struct Desk {
-    called: RefCell<Vec<Id>>,
-    live: [Cell<isize>; IDS],
+/// What became of the wakers of one thread's programs, wherever they have been.
+pub(super) struct Desk {
+    called: &'static Mutex<Vec<Id>>,
+    wakers: [Kind; IDS],
+}
+
+/// All wakers that are the same.
+struct Kind {
+    id: Id,
+    live: AtomicIsize,
+    called: &'static Mutex<Vec<Id>>,
 }
 
 thread_local! {
-    static DESK: Desk = const {
-        Desk {
-            called: RefCell::new(Vec::new()),
-            live: [const { Cell::new(0) }; IDS],
-        }
-    };
+    static DESK: Cell<Option<&'static Desk>> = const { Cell::new(None) };
 }
 
-fn count(id: Id, more: isize) {
-    DESK.with(|desk| desk.live[id].set(desk.live[id].get() + more));
+/// This thread's.
+pub(super) fn desk() -> &'static Desk {
+    DESK.get().unwrap_or_else(|| {
+        let called = keep(Mutex::default());
+        let wakers = array::from_fn(|id| Kind {
+            id,
+            live: AtomicIsize::new(0),
+            called,
+        });
+        let desk = keep(Desk { called, wakers });
+        sit_at(desk);
+        desk
+    })
 }
 
-fn call(id: Id) {
-    DESK.with(|desk| desk.called.borrow_mut().push(id));
+/// From now on this thread works for the programs of another.
+pub(super) fn sit_at(desk: &'static Desk) {
+    DESK.set(Some(desk));
 }
 
-fn raw(id: Id) -> RawWaker {
-    count(id, 1);
-    RawWaker::new(without_provenance(id), &TABLE)
+impl Kind {
+    fn count(&self, more: isize) {
+        self.live.fetch_add(more, Relaxed);
+    }
+
+    fn call(&self) {
+        self.called.lock().unwrap().push(self.id);
+    }
+
+    fn raw(&'static self) -> RawWaker {
+        self.count(1);
+        RawWaker::new((&raw const *self).cast(), &TABLE)
+    }
 }
 
-// The data is no pointer, so there is nothing that these could do wrong with it.
+/// # Safety
+///
+/// Of a waker that `Kind::raw` made.
+unsafe fn kind(data: *const ()) -> &'static Kind {
+    // SAFETY: the caller's promise: a desk is never freed.
+    unsafe { &*data.cast() }
+}
+
+// SAFETY, of each: the table is that of wakers of `Kind::raw`.
 static TABLE: RawWakerVTable = RawWakerVTable::new(
-    |data| raw(data.addr()),
+    |data| unsafe { kind(data) }.raw(),
     |data| {
-        call(data.addr());
-        count(data.addr(), -1);
+        let kind = unsafe { kind(data) };
+        kind.call();
+        kind.count(-1);
     },
-    |data| call(data.addr()),
-    |data| count(data.addr(), -1),
+    |data| unsafe { kind(data) }.call(),
+    |data| unsafe { kind(data) }.count(-1),
 );
 
 /// Polls with the waker `id`.
 pub(super) fn with<R>(id: Id, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
-    // SAFETY: the functions of the table take any data, from any thread.
-    let waker = unsafe { Waker::from_raw(raw(id)) };
+    let raw = desk().wakers[id].raw();
+    // SAFETY: the functions of the table are for its data, from any thread.
+    let waker = unsafe { Waker::from_raw(raw) };
     poll(&mut Context::from_waker(&waker))
 }
 
 /// Forgets what a program that failed has left behind.
 pub(super) fn reset() {
-    DESK.with(|desk| {
-        desk.called.borrow_mut().clear();
-        desk.live.iter().for_each(|live| live.set(0));
-    });
+    let desk = desk();
+    desk.called.lock().unwrap().clear();
+    desk.wakers
+        .iter()
+        .for_each(|kind| kind.live.store(0, Relaxed));
 }
 
 /// Forgets the order in which wakers were called, where none is promised.
 pub(super) fn sort() {
-    DESK.with(|desk| desk.called.borrow_mut().sort_unstable());
+    desk().called.lock().unwrap().sort_unstable();
 }
 
 /// Checks that since the last time those in `expected` have been called, in this order, and
 /// that one of each is alive whose future waits, and no other.
 pub(super) fn check(expected: &[Id], waits: impl Fn(Id) -> bool) -> Verdict {
-    DESK.with(|desk| {
-        let mut called = desk.called.borrow_mut();
-        if *called != expected {
-            same("wakers called", &**called, expected)?;
-        }
-        called.clear();
-        for (id, live) in desk.live.iter().enumerate() {
-            ensure(live.get() == isize::from(waits(id)), || {
-                format!("{} wakers {id} are alive", live.get())
-            })?;
-        }
-        Ok(())
-    })
+    let desk = desk();
+    let mut called = desk.called.lock().unwrap();
+    if *called != expected {
+        same("wakers called", &**called, expected)?;
+    }
+    called.clear();
+    for Kind { id, live, .. } in &desk.wakers {
+        let live = live.load(Relaxed);
+        ensure(live == isize::from(waits(*id)), || {
+            format!("{live} wakers {id} are alive")
+        })?;
+    }
+    Ok(())
 }
