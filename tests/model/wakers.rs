@@ -74,24 +74,20 @@ impl Kind {
     }
 }
 
-/// # Safety
-///
-/// Of a waker that `Kind::raw` made.
-unsafe fn kind(data: *const ()) -> &'static Kind {
-    // SAFETY: the caller's promise: a desk is never freed.
+/// For the functions of the table alone, which are called with what `Kind::raw` has put there.
+fn kind(data: *const ()) -> &'static Kind {
+    // SAFETY: as said; a desk is never freed.
     unsafe { &*data.cast() }
 }
 
-// SAFETY, of each: the table is that of wakers of `Kind::raw`.
 static TABLE: RawWakerVTable = RawWakerVTable::new(
-    |data| unsafe { kind(data) }.raw(),
+    |data| kind(data).raw(),
     |data| {
-        let kind = unsafe { kind(data) };
-        kind.call();
-        kind.count(-1);
+        kind(data).call();
+        kind(data).count(-1);
     },
-    |data| unsafe { kind(data) }.call(),
-    |data| unsafe { kind(data) }.count(-1),
+    |data| kind(data).call(),
+    |data| kind(data).count(-1),
 );
 
 /// Polls with the waker `id`.
