@@ -47,6 +47,7 @@ fn is_rung_by_futex() -> bool {
 
 #[test]
 fn a_runtime_has_the_doorbell_that_it_should() {
+    let _watchdog = common::watchdog();
     match Runtime::new() {
         Ok(runtime) => {
             let expected = expected_of(&runtime);
@@ -217,6 +218,7 @@ fn wake_a_herd_elsewhere(n: usize, then: impl FnOnce(&AtomicUsize)) {
     while notify.waiter_count() < n && !target.is_finished() {
         thread::yield_now();
     }
+    assert!(!target.is_finished(), "the runtime's thread has failed");
     // They wait; awake, the runtime would look without being rung until it first slept.
     wait_until_asleep(its.recv().unwrap());
     notify.notify_waiters();
@@ -241,6 +243,7 @@ fn wait_until_asleep(thread: libc::pid_t) {
 
 #[test]
 fn one_runtime_alone_makes_no_futex_call() {
+    let _watchdog = common::watchdog();
     if on_a_ring() {
         play_well("alone");
     }
@@ -248,6 +251,7 @@ fn one_runtime_alone_makes_no_futex_call() {
 
 #[test]
 fn a_herd_elsewhere_is_woken_by_a_futex_call() {
+    let _watchdog = common::watchdog();
     if !is_rung_by_futex() {
         return wake_a_herd_elsewhere(100, |_| {});
     }
@@ -257,6 +261,7 @@ fn a_herd_elsewhere_is_woken_by_a_futex_call() {
 
 #[test]
 fn and_by_nothing_else() {
+    let _watchdog = common::watchdog();
     if is_rung_by_futex() {
         play_well("a herd, unheard");
     }
@@ -264,6 +269,7 @@ fn and_by_nothing_else() {
 
 #[test]
 fn cancelling_a_tree_takes_one_futex_call_for_each_runtime() {
+    let _watchdog = common::watchdog();
     if on_a_ring() {
         play_well("a tree");
     }
@@ -373,16 +379,19 @@ fn poller_is_built_in() -> bool {
 
 #[test]
 fn io_uring_denied_with_eperm() {
+    let _watchdog = common::watchdog();
     play_well("denied with EPERM");
 }
 
 #[test]
 fn io_uring_denied_with_enosys() {
+    let _watchdog = common::watchdog();
     play_well("denied with ENOSYS");
 }
 
 #[test]
 fn a_polling_driver_gets_the_generic_doorbell() {
+    let _watchdog = common::watchdog();
     if !poller_is_built_in() {
         return;
     }
@@ -405,6 +414,7 @@ fn a_polling_driver_gets_the_generic_doorbell() {
 /// runtime, and is waiting for it: the doorbell does not need one.
 #[test]
 fn other_codes_remote_wakes_do_not_hold_up_the_doorbell() {
+    let _watchdog = common::watchdog();
     if !is_rung_by_futex() {
         return;
     }
@@ -476,6 +486,7 @@ fn other_codes_remote_wakes_do_not_hold_up_the_doorbell() {
 /// Small rings, which the wait has to share with other operations, and many runtimes.
 #[test]
 fn a_full_submission_queue_only_delays_the_wait() {
+    let _watchdog = common::watchdog();
     let mut builder = compio_driver::ProactorBuilder::new();
     builder.capacity(2);
     for _ in 0..20 {
@@ -509,29 +520,6 @@ fn a_full_submission_queue_only_delays_the_wait() {
         }
         event.set();
         target.join().unwrap();
-    }
-}
-
-/// Runtimes that end with the wait armed, rung or not: a later one on the same memory must not
-/// lose its wakes to what the kernel still keeps of them.
-#[test]
-fn runtimes_that_die_armed_take_no_wakes_with_them() {
-    for round in 0..200 {
-        let event = Arc::new(Event::new());
-        let abandoned = Runtime::new();
-        if let Ok(abandoned) = abandoned {
-            abandoned.block_on(async {
-                let event = event.clone();
-                spawn(async move { event.wait().await }).detach();
-                pass().await;
-                // Once more through the driver, so that the wait is armed.
-                compio::runtime::time::sleep(Duration::from_micros(50)).await;
-            });
-            if round % 2 == 0 {
-                event.set();
-            }
-        }
-        wake_a_herd(20);
     }
 }
 
@@ -606,6 +594,7 @@ fn fork() {
 
 #[test]
 fn a_child_process_has_runtimes_of_its_own() {
+    let _watchdog = common::watchdog();
     if on_a_ring() {
         play_well("fork");
     }

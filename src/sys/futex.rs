@@ -36,12 +36,6 @@ pub(crate) fn is_supported() -> bool {
     })
 }
 
-#[cfg(test)]
-thread_local! {
-    /// Whether this thread makes operations that the kernel refuses: of an 8-bit futex.
-    pub(crate) static REFUSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
 /// A word to wait on.
 #[derive(Debug, Default)]
 pub(crate) struct Word(AtomicU32);
@@ -67,7 +61,7 @@ impl Word {
     /// The word has to stay where it is until the operation has ended.
     pub(crate) fn wait(&self, seen: u32) -> squeue::Entry {
         #[cfg(test)]
-        let flags = if REFUSED.get() { 0 } else { FLAGS };
+        let (seen, flags) = tests::spoil(seen);
         #[cfg(not(test))]
         let flags = FLAGS;
         opcode::FutexWait::new(self.0.as_ptr(), u64::from(seen), u64::from(u32::MAX), flags).build()
@@ -81,4 +75,94 @@ pub(crate) fn is_passing(error: &io::Error) -> bool {
         Errno::from_io_error(error),
         Some(Errno::AGAIN | Errno::CANCELED | Errno::INTR)
     )
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    use io_uring::types::{SubmitArgs, Timespec};
+
+    use super::*;
+
+    /// What is wrong with the waits that a thread makes.
+    #[derive(Clone, Copy)]
+    pub(crate) enum Spoiled {
+        Not,
+        /// They are of an 8-bit futex: the kernel refuses them.
+        Refused,
+        /// The next so many are for a word that has changed since it was looked at.
+        Stale(usize),
+    }
+
+    thread_local! {
+        pub(crate) static SPOILED: Cell<Spoiled> = const { Cell::new(Spoiled::Not) };
+    }
+
+    pub(super) fn spoil(seen: u32) -> (u32, u32) {
+        match SPOILED.get() {
+            Spoiled::Not | Spoiled::Stale(0) => (seen, FLAGS),
+            Spoiled::Refused => (seen, 0),
+            Spoiled::Stale(more) => {
+                SPOILED.set(Spoiled::Stale(more - 1));
+                (seen.wrapping_sub(1), FLAGS)
+            }
+        }
+    }
+
+    /// A ring that waits until the word is not `seen`.
+    fn armed(word: &'static Word, seen: u32) -> IoUring {
+        let mut ring = IoUring::new(2).unwrap();
+        // SAFETY: WORD (see `waiter_queue::linux`): it is there for ever.
+        unsafe { ring.submission().push(&word.wait(seen)) }.unwrap();
+        ring.submit().unwrap();
+        ring
+    }
+
+    /// How the wait of a ring has ended; an error if it does not.
+    fn end(mut ring: IoUring) -> io::Result<i32> {
+        let limit = Timespec::new().sec(60);
+        ring.submitter()
+            .submit_with_args(1, &SubmitArgs::new().timespec(&limit))?;
+        Ok(ring.completion().next().expect("it has ended").result())
+    }
+
+    /// The wait of a ring that is being torn down may still be there, before that of another.
+    #[test]
+    fn a_change_ends_every_wait_on_the_word() {
+        if !is_supported() {
+            return;
+        }
+        static WORD: Word = Word(AtomicU32::new(0));
+        let mut rings = [(); 4].map(|()| armed(&WORD, WORD.look()));
+        assert!(rings.iter_mut().all(|ring| ring.completion().is_empty()));
+        WORD.change();
+        for ring in rings {
+            assert_eq!(end(ring).unwrap(), 0);
+        }
+    }
+
+    #[test]
+    fn a_wait_that_comes_late_ends_at_once_and_that_passes() {
+        if !is_supported() {
+            return;
+        }
+        static WORD: Word = Word(AtomicU32::new(0));
+        let seen = WORD.look();
+        WORD.change();
+        let end = end(armed(&WORD, seen)).unwrap();
+        assert_eq!(end, -libc::EAGAIN);
+        assert!(is_passing(&io::Error::from_raw_os_error(-end)));
+    }
+
+    #[test]
+    fn what_passes_and_what_does_not() {
+        for passing in [libc::EAGAIN, libc::ECANCELED, libc::EINTR] {
+            assert!(is_passing(&io::Error::from_raw_os_error(passing)));
+        }
+        for lasting in [libc::EINVAL, libc::ENOSYS, libc::EPERM, libc::EOPNOTSUPP] {
+            assert!(!is_passing(&io::Error::from_raw_os_error(lasting)));
+        }
+        assert!(!is_passing(&io::ErrorKind::Unsupported.into()));
+    }
 }

@@ -7,6 +7,10 @@
 //! | armed | as seen | ends the operation |
 //! | ended, not drained yet | any | does not come: the mailbox is awake |
 //!
+//! Should something else end it, such as a cancellation of all that is on the ring, it is armed
+//! again. The operation is dropped before its end only with the drain task, and that only with
+//! its runtime; `sys::futex` says what that means for a later wait at the same address.
+//!
 //! The runtime drains its mailbox where the completion is delivered, inside of its driver, as
 //! far as the wakers are those of its tasks; the drain task does the rest and arms again.
 //! Should the kernel refuse the operation after all, the drain task's waker takes over.
@@ -127,7 +131,10 @@ pub(super) fn install(runtime: &Runtime, keeper: Keeper) -> Result<(), Keeper> {
     if !runtime.driver_type().is_iouring() || !futex::is_supported() {
         return Err(keeper);
     }
+    #[cfg(not(test))]
     let bell = Arc::new(Bell::default());
+    #[cfg(test)]
+    let bell = tests::new_bell();
     keeper.home().hang(Box::new(Arc::clone(&bell)));
     runtime.spawn(answer(keeper, bell)).detach();
     Ok(())
@@ -149,7 +156,10 @@ async fn answer(keeper: Keeper, bell: Arc<Bell>) {
             home: Arc::clone(home),
             seen,
         };
-        match compio_runtime::submit(wait).await.0 {
+        let end = compio_runtime::submit(wait).await.0;
+        #[cfg(test)]
+        tests::note_end(&end);
+        match end {
             Ok(_) => {}
             Err(error) if futex::is_passing(&error) => {}
             Err(_) => break,
@@ -159,52 +169,4 @@ async fn answer(keeper: Keeper, bell: Arc<Bell>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::thread;
-
-    use super::*;
-    use crate::Notify;
-
-    /// The probe says that there is such an operation, and the kernel refuses it all the same.
-    #[test]
-    fn a_refused_wait_falls_back_to_the_waker() {
-        if !futex::is_supported() {
-            return;
-        }
-        let notify = Arc::new(Notify::new());
-        for round in 0..3 {
-            let target = thread::spawn({
-                let notify = Arc::clone(&notify);
-                move || {
-                    futex::REFUSED.set(round < 2);
-                    Runtime::new().unwrap().block_on(async {
-                        for _ in 0..5 {
-                            let tasks: Vec<_> = (0..100)
-                                .map(|_| {
-                                    let notify = Arc::clone(&notify);
-                                    compio_runtime::spawn(async move { notify.notified().await })
-                                })
-                                .collect();
-                            for task in tasks {
-                                task.await.unwrap();
-                            }
-                        }
-                        crate::backend()
-                    })
-                }
-            });
-            while !target.is_finished() {
-                if notify.waiter_count() == 100 {
-                    notify.notify_waiters();
-                }
-                thread::yield_now();
-            }
-            let expected = if round < 2 {
-                Backend::Generic
-            } else {
-                Backend::Futex
-            };
-            assert_eq!(target.join().unwrap(), expected);
-        }
-    }
-}
+mod tests;
