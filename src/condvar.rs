@@ -285,9 +285,9 @@ impl Condvar {
     /// # })
     /// ```
     pub fn notify_one(&self) {
-        // Acquire: pairs with the release in `enter`. Who notifies after having had the
-        // mutex after the waiter is sure to see it.
-        if self.occupied.load(Ordering::Acquire) {
+        // Relaxed: who has had the mutex after the waiter is ordered by the mutex, and so sees
+        // what `enter` stored, or something later. The queue's lock orders what follows.
+        if self.occupied.load(Ordering::Relaxed) {
             let mut waiting = self.waiting.lock();
             if waiting.note_first(ONE) && waiting.wake_first() {
                 self.vacate(&waiting);
@@ -322,8 +322,8 @@ impl Condvar {
     /// # })
     /// ```
     pub fn notify_all(&self) {
-        // Acquire: as in `notify_one`.
-        if !self.occupied.load(Ordering::Acquire) {
+        // Relaxed: as in `notify_one`.
+        if !self.occupied.load(Ordering::Relaxed) {
             return;
         }
         let mut most = self.waiting.lock().new_round();
@@ -375,7 +375,7 @@ impl Condvar {
     /// Under the lock, after waiters have left.
     fn vacate(&self, waiting: &Locked<'_>) {
         if waiting.is_empty() {
-            // Relaxed: tells that there is nothing; who has something to tell releases.
+            // Relaxed: changes under the lock that we hold; see `notify_one`.
             self.occupied.store(false, Ordering::Relaxed);
         }
     }
@@ -394,8 +394,8 @@ impl Condvar {
                 .store(std::ptr::from_ref(raw).cast_mut(), Ordering::Relaxed);
         }
         waiting.push_back(waiter, 0);
-        // Release: pairs with the acquire in `notify_one` and `notify_all`.
-        self.occupied.store(true, Ordering::Release);
+        // Relaxed: seen by `notify_one` and `notify_all`, since the mutex is unlocked after this.
+        self.occupied.store(true, Ordering::Relaxed);
     }
 
     /// Takes a waiter out again. False if it has been woken or led to the mutex.

@@ -8,10 +8,11 @@
 //! | left | `QUEUED` | to | by | under the queue's lock |
 //! | --- | --- | --- | --- | --- |
 //! | n | any | n + 1 | `add` | no |
-//! | n | any | n - k, k < n | `take` | no, unless the rest came while it went for the lock |
-//! | n > 0 | no | 0 | `take` | no, unless it was yes when it went for the lock |
+//! | n | any | n - k, k < n | `take` | no, unless more was added while it went for the lock |
+//! | n > 0 | no | 0 | `take` | no |
 //! | n > 0 | no | yes | the first that waits | yes |
 //! | n > 0 | yes | 0, no | `take`, which wakes all that wait | yes |
+//! | 0 | no | 0 | `take`, if another has opened it while it went for the lock | yes |
 //!
 //! A waiter is queued only after it saw, under the lock, that the gate is shut, and `QUEUED` is set
 //! then. So whoever is in the queue when it opens came while it was shut, and who comes after it was
@@ -24,7 +25,7 @@ use std::{
 };
 
 use crate::{
-    sys::sync::{AtomicUsize, Ordering, const_fn},
+    sys::sync::{AtomicUsize, Ordering, const_fn, say},
     waiter_queue::{Phase, Place, Waiter, WaiterQueue},
 };
 
@@ -107,6 +108,14 @@ impl Gate {
                     Some(if state / ONE > n { state - n * ONE } else { 0 })
                 })
                 .unwrap_or_else(|state| state);
+            // Only opening it takes the bit away, and nobody adds to an open gate that is still
+            // being taken from.
+            debug_assert!(before < ONE || before & QUEUED != 0, "nobody was there");
+            if before < ONE {
+                say("the gate is open already");
+            } else if before / ONE > n {
+                say("more was added to the gate");
+            }
             opened = before >= ONE && before / ONE <= n;
             opened
         });

@@ -91,6 +91,24 @@ fn two_count_down_below_zero() {
     });
 }
 
+/// The same while somebody waits: both go for the lock.
+#[test]
+fn two_count_down_below_zero_for_one() {
+    let rows = [Row::GateOpensForWaiters, Row::GateOpenAlready];
+    check(Bound::All, &rows, || {
+        let shared = latched(2);
+        let mut waits = Hand::waiting(shared.latch.wait());
+        let other = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.latch.count_down_by(2))
+        };
+        let mine = shared.latch.count_down_by(3);
+        assert!(mine ^ other.join().unwrap(), "one of the two");
+        assert_eq!(waits.alarm.calls(), 1);
+        assert!(waits.poll().is_ready());
+    });
+}
+
 /// Who opens it sees what was done before the other counts, with waiters and without.
 #[test]
 fn who_opens_it_sees_what_came_before() {
@@ -135,7 +153,12 @@ fn waiter_goes() {
 /// under that one is not let through by the end of the round before.
 #[test]
 fn a_new_round_begins() {
-    let rows = [Row::GateAdds, Row::GateOpensForWaiters, Row::IsWoken];
+    let rows = [
+        Row::GateAdds,
+        Row::GateAddedTo,
+        Row::GateOpensForWaiters,
+        Row::IsWoken,
+    ];
     check(Bound::All, &rows, || {
         let group = Arc::new(WaitGroup::new());
         let guard = group.add_owned();

@@ -226,7 +226,12 @@ fn posted_while_more_is_left() {
 /// The owner does not wait for the mail.
 #[test]
 fn polled_while_posted() {
-    let rows = [Row::IsPosted, Row::IsDelivered, Row::TakesWake];
+    let rows = [
+        Row::IsPosted,
+        Row::IsDelivered,
+        Row::TakesMail,
+        Row::TakesWake,
+    ];
     check(Bound::LightOrAll(4), &rows, || {
         let runtime = Runtime::new();
         let event = Arc::new(Event::new());
@@ -252,7 +257,7 @@ fn polled_while_posted() {
 /// Dropped on another thread than its runtime's, which drains meanwhile.
 #[test]
 fn dropped_while_posted() {
-    let rows = [Row::IsPosted, Row::IsDelivered, Row::Leaves];
+    let rows = [Row::IsPosted, Row::IsDelivered, Row::TakesMail, Row::Leaves];
     check(Bound::Light(2), &rows, || {
         let runtime = Runtime::new();
         let semaphore = Arc::new(Semaphore::new(0));

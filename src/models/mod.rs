@@ -19,6 +19,7 @@ mod condvar;
 mod event;
 mod gate;
 mod home;
+mod leaving;
 mod mutex;
 mod notify;
 mod once_cell;

@@ -1,6 +1,10 @@
 //! Models of the mutex.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+    task::{RawWaker, RawWakerVTable, Waker},
+};
 
 use loom::thread;
 
@@ -16,6 +20,10 @@ fn assert_at_rest(mutex: &Mutex<Cell>) {
     let mut next = Hand::waiting(mutex.lock());
     drop(guard);
     assert_eq!(next.alarm.calls(), 1);
+    assert!(
+        !mutex.is_locked(),
+        "it has not come in vain, nor was it overtaken"
+    );
     assert!(next.poll().is_ready());
     assert!(!mutex.is_locked());
 }
@@ -129,7 +137,11 @@ fn heir_goes_and_the_next_comes() {
 
 #[test]
 fn heir_goes_to_whom_the_lock_is_kept() {
-    let rows = [Row::HeirTakesKept, Row::KeepsForHeir];
+    let rows = [
+        Row::KeepsForHeir,
+        Row::HeirGoesKept,
+        Row::HeirGoesKeptMeanwhile,
+    ];
     check(Bound::LightOrAll(3), &rows, || heir_goes(2));
 }
 
@@ -213,4 +225,113 @@ fn polled_in_vain() {
         drop(waits);
         assert_at_rest(&mutex);
     });
+}
+
+fn overtake(mutex: &Arc<Mutex<Cell>>) -> thread::JoinHandle<()> {
+    let mutex = Arc::clone(mutex);
+    thread::spawn(move || {
+        if let Some(guard) = mutex.try_lock() {
+            guard.change();
+        }
+    })
+}
+
+/// The heir comes in vain: it is the first again, and has the lock next.
+#[test]
+fn heir_in_vain_stays_first() {
+    check(Bound::All, &[Row::HeirInVain, Row::KeepsForStarved], || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let mut heir = Hand::waiting(mutex.lock());
+        let mut next = Hand::waiting(mutex.lock());
+        drop(guard);
+        let other = overtake(&mutex);
+        let early = heir.poll().map(drop);
+        join([other]);
+        if early.is_pending() {
+            assert_eq!((heir.alarm.calls(), next.alarm.calls()), (2, 0));
+            assert!(heir.poll().is_ready());
+        }
+        assert_eq!(next.alarm.calls(), 1);
+        assert!(next.poll().is_ready());
+        drop((heir, next));
+        assert_at_rest(&mutex);
+    });
+}
+
+/// The heir comes in vain and goes: the lock is kept for nobody then.
+#[test]
+fn heir_in_vain_goes() {
+    let rows = [Row::HeirInVain, Row::LastLeaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let mut heir = Hand::waiting(mutex.lock());
+        drop(guard);
+        let other = overtake(&mutex);
+        drop(heir.poll());
+        drop(heir);
+        join([other]);
+        assert_at_rest(&mutex);
+    });
+}
+
+/// A waker that panics when it is cloned, without a word: what is said of a panic is how
+/// models fail.
+fn panicking() -> Waker {
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| resume_unwind(Box::new("cloned")),
+        |_| (),
+        |_| (),
+        |_| (),
+    );
+    // SAFETY: the functions do not use the pointer.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
+}
+
+/// The heir comes in vain, and its waker panics: it is the heir still, and comes again or goes.
+fn waker_of_the_heir_panics(comes_again: bool) {
+    let mutex = Arc::new(Mutex::new(Cell::new()));
+    let guard = mutex.try_lock().unwrap();
+    let mut heir = Hand::waiting(mutex.lock());
+    let mut next = Hand::waiting(mutex.lock());
+    drop(guard);
+    let other = overtake(&mutex);
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        heir.poll_with(&panicking()).map(|guard| guard.change())
+    }));
+    match polled {
+        Ok(poll) => assert!(poll.is_ready()),
+        Err(_) if comes_again => {
+            let early = heir.poll().map(|guard| guard.change());
+            if early.is_pending() {
+                join([other]);
+                assert_eq!(heir.alarm.calls(), 2);
+                assert!(heir.poll().is_ready());
+                assert_eq!(next.alarm.calls(), 1);
+                assert!(next.poll().is_ready());
+                return;
+            }
+        }
+        Err(_) => {}
+    }
+    drop(heir);
+    join([other]);
+    assert_eq!(next.alarm.calls(), 1, "the next is not woken");
+    assert!(next.poll().is_ready());
+    drop(next);
+    assert_at_rest(&mutex);
+}
+
+#[test]
+fn waker_of_the_heir_panics_and_it_comes_again() {
+    check(Bound::All, &[Row::IsPutBack, Row::HeirInVain], || {
+        waker_of_the_heir_panics(true);
+    });
+}
+
+#[test]
+fn waker_of_the_heir_panics_and_it_goes() {
+    let rows = [Row::IsPutBack, Row::HeirGoesLocked, Row::HeirGoesNext];
+    check(Bound::All, &rows, || waker_of_the_heir_panics(false));
 }

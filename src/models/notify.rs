@@ -169,6 +169,29 @@ fn made_after_a_call_and_then_looked() {
     });
 }
 
+/// What one has found stored is taken by another, and stored again, before the first takes it:
+/// it sees what was done before the second time.
+#[test]
+fn taken_and_stored_again() {
+    check(Bound::Light(3), &[Row::TakesStored, Row::Stores], || {
+        let shared = Arc::new((Notify::new(), Cell::new()));
+        let other = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.0.notify_one();
+                if Hand::new(shared.0.notified()).poll().is_ready() {
+                    shared.1.change();
+                    shared.0.notify_one();
+                }
+            }
+        });
+        block_on(shared.0.notified());
+        shared.1.look();
+        join([other]);
+        assert_at_rest(&shared.0, 0);
+    });
+}
+
 /// More than a batch, of which one goes and comes again.
 #[test]
 fn many_are_notified() {

@@ -15,8 +15,10 @@ pub(super) enum Row {
     IsWoken,
     IsCounted,
     IsDelivered,
+    TakesMail,
     TakesWake,
     TakesCounted,
+    IsPutBack,
     // home.rs
     HomeSleeps,
     HomeHasMore,
@@ -48,6 +50,8 @@ pub(super) enum Row {
     HeirTakesFree,
     HeirTakesKept,
     HeirInVain,
+    HeirGoesKept,
+    HeirGoesKeptMeanwhile,
     HeirGoesFree,
     HeirGoesLocked,
     HeirGoesNext,
@@ -107,9 +111,11 @@ pub(super) enum Row {
     // gate.rs
     GateAdds,
     GateTakes,
+    GateAddedTo,
     GateOpens,
     GateAwaited,
     GateOpensForWaiters,
+    GateOpenAlready,
     // cancellation_token/tree.rs
     TokenIsCancelled,
     HeldLeaves,
@@ -165,9 +171,12 @@ impl Row {
             Self::IsPosted => phases(1, 2),
             Self::IsWoken => phases(1, 3),
             Self::IsCounted => phases(1, 4),
-            Self::IsDelivered => phases(2, 3),
+            // Who does it is not in the phases.
+            Self::IsDelivered => said("the home delivers"),
+            Self::TakesMail => said("the owner takes its mail"),
             Self::TakesWake => phases(3, 0),
             Self::TakesCounted => phases(4, 0),
+            Self::IsPutBack => phases(0, 3),
 
             Self::HomeSleeps => home(status::AWAKE, status::ASLEEP),
             Self::HomeHasMore => home(status::AWAKE, status::AWAKE),
@@ -199,6 +208,8 @@ impl Row {
             Self::HeirTakesFree => mutex(has_heir(b) && !locked(b) && locked(a) && !has_heir(a)),
             Self::HeirTakesKept => mutex(kept(b) && locked(a) && !has_heir(a)),
             Self::HeirInVain => mutex(has_heir(b) && locked(b) && !has_heir(a) && starved(a)),
+            Self::HeirGoesKept => said("the heir goes from the kept lock"),
+            Self::HeirGoesKeptMeanwhile => said("the heir goes, and meanwhile the lock was kept"),
             Self::HeirGoesFree => mutex(has_heir(b) && !locked(b) && a == 0),
             Self::HeirGoesLocked => {
                 mutex(has_heir(b) && locked(b) && !kept(b) && !has_heir(a) && !starved(a))
@@ -260,9 +271,11 @@ impl Row {
             Self::WaitersVacate => once(b & 8 != 0 && a == b & !8),
             Self::GateAdds => gate(a == b + 2),
             Self::GateTakes => gate(a < b && a > 1),
+            Self::GateAddedTo => said("more was added to the gate"),
             Self::GateOpens => gate(b > 1 && b & 1 == 0 && a == 0),
             Self::GateAwaited => gate(b > 1 && b & 1 == 0 && a == b | 1),
             Self::GateOpensForWaiters => gate(b > 1 && b & 1 == 1 && a == 0),
+            Self::GateOpenAlready => said("the gate is open already"),
 
             Self::TokenIsCancelled => {
                 among("AtomicUsize", "cancellation_token/tree.rs") && b != a && a == usize::MAX

@@ -50,7 +50,7 @@ use std::{
 };
 
 use crate::{
-    sys::sync::{AtomicUsize, Ordering, const_fn},
+    sys::sync::{AtomicUsize, Ordering, const_fn, say},
     waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue},
 };
 
@@ -316,7 +316,10 @@ impl RawMutex {
             (state & (LOCKED | QUEUED) != QUEUED).then_some(state & WITHOUT_HEIR)
         });
         match before {
-            Ok(state) if state & KEPT != 0 => self.unlock(),
+            Ok(state) if state & KEPT != 0 => {
+                say("the heir goes from the kept lock");
+                self.unlock();
+            }
             Ok(_) => {}
             Err(_) => self.decline_for_the_next(),
         }
@@ -344,6 +347,7 @@ impl RawMutex {
                 queue.wake_first();
             }
             Ok(state) if state & KEPT != 0 => {
+                say("the heir goes, and meanwhile the lock was kept");
                 drop(queue);
                 self.unlock();
             }

@@ -27,7 +27,7 @@ use super::{
     shares::Shares,
     waiter::{Phase, Waiter},
 };
-use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, LockGuard, Ordering, note};
+use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, LockGuard, Ordering, note, say};
 
 /// How many wakers are called between two looks at a locked list.
 #[cfg(not(loom))]
@@ -218,6 +218,7 @@ impl Home {
         let mut mail = self.mail.lock();
         let mut waker = None;
         if waiter.phase() == Phase::Posted {
+            say("the owner takes its mail");
             // SAFETY: `Posted` under the mailbox's lock: linked here (MEMBER), and
             // the waker is ours (PHASE, SETTLED).
             unsafe {
@@ -353,6 +354,7 @@ impl Mail {
     /// Takes the first waiter out; its waker, if it is still there, stays with its owner.
     fn release_first(&mut self) -> Option<()> {
         let waiter = self.list.first()?;
+        say("the home delivers");
         // SAFETY: MEMBER: linked here, under our lock; PHASE: not touched after it is `Woken`.
         unsafe {
             self.list.remove(waiter);
