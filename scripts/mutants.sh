@@ -21,7 +21,7 @@
 # Where the order of memory matters.
 ORDERED=(permits.rs mutex/raw.rs rwlock/raw.rs notify.rs event.rs gate.rs condvar.rs
     once_cell/turn.rs cancellation_token/node.rs cancellation_token/tree.rs waiter_queue/waiter.rs
-    waiter_queue/shares.rs waiter_queue/blocking.rs)
+    waiter_queue/shares.rs waiter_queue/blocking.rs sys/slot.rs)
 TABLE=$CRATE_DIR/scripts/mutants.txt
 KNOWN=$CRATE_DIR/scripts/mutants-known.txt
 WORK=${CARGO_TARGET_DIR:-$CRATE_DIR/target}/mutants
@@ -74,6 +74,7 @@ models_of() {
     case $1 in
         waiter_queue/home.rs | waiter_queue/batch.rs) echo home::;;
         waiter_queue/shares.rs) echo shares::;;
+        waiter_queue/drain.rs | sys/slot.rs) echo doorbell::;;
         waiter_queue/*) echo queue::;;
         */*) echo "${1%%/*}::";;
         *) echo "${1%.rs}::";;

@@ -16,6 +16,7 @@
 mod barrier;
 mod cancellation_token;
 mod condvar;
+mod doorbell;
 mod event;
 mod gate;
 mod home;

@@ -30,6 +30,18 @@ pub(super) enum Row {
     ShareGoesElsewhere,
     ShareIsLast,
     SharesSettle,
+    // waiter_queue/linux.rs
+    WordHasChanged,
+    WaitIsEnded,
+    // sys/slot.rs
+    SlotWaits,
+    SlotIsRung,
+    SlotStaysRung,
+    SlotIsAnswered,
+    SlotPosts,
+    SlotEndsNothing,
+    SlotIsRefused,
+    SlotIsRefusedAndRung,
     // permits.rs
     PermitsTaken,
     PermitsGiven,
@@ -146,6 +158,7 @@ impl Row {
         let phases = |from, to| among("AtomicU8", "waiter.rs") && (b & 7, a & 7) == (from, to);
         let home = |from, to| step.word == "Status" && (b, a) == (from, to);
         let shares = |is| among("AtomicUsize", "shares.rs") && is;
+        let slot = |is| among("AtomicUsize", "sys/slot.rs") && is;
         let permits = |is| among("AtomicUsize", "permits.rs") && is;
         let mutex = |is| among("AtomicUsize", "mutex/raw.rs") && is;
         let rwlock = |is| among("AtomicUsize", "rwlock/raw.rs") && is;
@@ -188,6 +201,18 @@ impl Row {
             Self::ShareGoesElsewhere => shares(b > 1 && a == b - 1),
             Self::ShareIsLast => shares(b == 1 && a == 0),
             Self::SharesSettle => shares(b > a + 1),
+
+            Self::WordHasChanged => said("the word has changed"),
+            Self::WaitIsEnded => said("a ring ends the wait"),
+
+            Self::SlotWaits => slot(b == 0 && a > 1),
+            Self::SlotIsRung => slot((b, a) == (0, 1)),
+            Self::SlotStaysRung => slot((b, a) == (1, 1)),
+            Self::SlotIsAnswered => slot((b, a) == (1, 0)),
+            Self::SlotPosts => slot(b > 1 && a == 0),
+            Self::SlotEndsNothing => slot((b, a) == (0, 0)),
+            Self::SlotIsRefused => said("the packet is refused"),
+            Self::SlotIsRefusedAndRung => slot(b == 1 && a > 1),
 
             Self::PermitsTaken => permits(!queued(b) && !queued(a) && a < b),
             Self::PermitsGiven => permits(!queued(b) && !queued(a) && a > b),

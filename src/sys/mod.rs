@@ -11,4 +11,9 @@ pub(crate) mod futex;
 pub(crate) mod loom;
 #[cfg(all(windows, feature = "windows-iocp", not(loom)))]
 pub(crate) mod packet;
+#[cfg(any(
+    all(windows, feature = "windows-iocp", not(loom)),
+    all(test, loom, not(shuttle))
+))]
+pub(crate) mod slot;
 pub(crate) mod sync;

@@ -25,7 +25,7 @@ use compio_runtime::Runtime;
 
 use super::{
     Backend, Doorbell, drain,
-    home::{Home, Left, contain},
+    home::{Home, contain},
     runtime::Keeper,
 };
 use crate::sys::{
@@ -143,28 +143,23 @@ pub(super) fn install(runtime: &Runtime, keeper: Keeper) -> Result<(), Keeper> {
 async fn answer(keeper: Keeper, bell: Arc<Bell>) {
     keeper.home().set_running();
     let home = keeper.home();
-    loop {
-        // Before the drain: a ring that is not seen by it ends the wait for this.
-        let seen = bell.word.look();
-        // Whoever is busy looks once more without being rung: a ring is a system call.
-        if home.drain(false) != Left::Asleep {
-            drain::pass().await;
-            continue;
-        }
-        let wait = Wait {
+    let wait = |seen| {
+        let ended = compio_runtime::submit(Wait {
             bell: Arc::clone(&bell),
             home: Arc::clone(home),
             seen,
-        };
-        let end = compio_runtime::submit(wait).await.0;
-        #[cfg(test)]
-        tests::note_end(&end);
-        match end {
-            Ok(_) => {}
-            Err(error) if futex::is_passing(&error) => {}
-            Err(_) => break,
+        });
+        async {
+            let end = ended.await.0;
+            #[cfg(test)]
+            tests::note_end(&end);
+            match end {
+                Ok(_) => true,
+                Err(error) => futex::is_passing(&error),
+            }
         }
-    }
+    };
+    drain::when_changed(home, || bell.word.look(), wait).await;
     drain::when_woken(home, &bell.refused).await;
 }
 

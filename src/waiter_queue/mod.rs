@@ -12,8 +12,10 @@
 mod address;
 mod batch;
 mod blocking;
-#[cfg(not(loom))]
+#[cfg(any(not(loom), all(test, not(shuttle))))]
 mod drain;
+#[cfg(all(test, loom, not(shuttle)))]
+mod futex_loom;
 #[cfg(not(loom))]
 mod generic;
 mod home;
@@ -28,6 +30,8 @@ mod waiter;
 #[cfg(all(windows, feature = "windows-iocp", not(loom)))]
 mod windows;
 
+#[cfg(all(test, loom, not(shuttle)))]
+pub(crate) use self::futex_loom::Futex;
 #[cfg(not(loom))]
 pub use self::runtime::force_generic_doorbell;
 #[cfg(all(test, loom))]

@@ -94,7 +94,7 @@ pub(crate) enum Kind {
 
 /// What wakers and doorbell share with the runtime. std's atomics, which loom does
 /// not see: they order nothing, the call of `inner` does.
-struct Desk {
+pub(super) struct Desk {
     thread: ThreadToken,
     /// Seen by the checker: a drain comes before a ring or after it.
     rung: sync::AtomicBool,
@@ -203,6 +203,11 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new() -> Self {
+        Self::with_bell(|desk| Box::new(Bell(Arc::clone(desk))))
+    }
+
+    /// With a doorbell that is answered by another than `block_on`.
+    pub(super) fn with_bell(bell: impl FnOnce(&Arc<Desk>) -> Box<dyn Doorbell>) -> Self {
         let desk = Arc::new(Desk {
             thread: ThreadToken::here(),
             // The first drain comes without being rung.
@@ -220,13 +225,42 @@ impl Runtime {
         };
         let id = Arc::as_ptr(&desk).addr();
         let home = Home::new(desk.thread, id, tables);
-        home.hang(Box::new(Bell(Arc::clone(&desk))));
+        home.hang(bell(&desk));
         home.set_running();
         HOME.with(|here| {
             let before = here.replace(Some(Arc::clone(&home)));
             assert!(before.is_none(), "a thread is two runtimes");
         });
         Self { home, desk }
+    }
+
+    #[cfg_attr(shuttle, allow(dead_code))]
+    pub(super) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Runs `future` as a task, beside `drain`, which answers the doorbell and may be polled at
+    /// any time.
+    #[cfg_attr(shuttle, allow(dead_code))]
+    pub(super) fn block_on_beside<F: Future>(
+        &self,
+        drain: impl Future<Output = std::convert::Infallible>,
+        future: F,
+    ) -> F::Output {
+        let waker = self.waker(Kind::Task);
+        let (mut drain, mut future) = (pin!(drain), pin!(future));
+        checker::future::block_on(poll_fn(|cx| {
+            self.desk.inner.get_or_init(|| cx.waker().clone());
+            // First, so that there is something to be woken when the doorbell is armed.
+            if self.was_woken()
+                && let ready @ Poll::Ready(_) =
+                    future.as_mut().poll(&mut Context::from_waker(&waker))
+            {
+                return ready;
+            }
+            assert!(drain.as_mut().poll(cx).is_pending());
+            Poll::Pending
+        }))
     }
 
     /// For polling by hand.

@@ -1,7 +1,7 @@
 //! The doorbell of a runtime on a completion port: a packet for an operation that is pending on
 //! that very port.
 //!
-//! The drain task keeps one operation pending (`sys::packet` has its states). A ring takes it out
+//! The drain task keeps one operation pending (`sys::slot` has its states). A ring takes it out
 //! and posts it: one packet for all that lies in the mailbox, none while one is on its way. The
 //! runtime drains where the packet is taken in, as far as the wakers are those of its tasks; the
 //! drain task does the rest and enters the operation again.
@@ -40,12 +40,12 @@ use super::{
 };
 use crate::sys::{
     alarm::{Alarm, Call},
-    packet::Slot,
+    packet::Packets,
     sync::Arc,
 };
 
 struct Bell {
-    slot: Slot,
+    packets: Packets,
     alarm: Alarm<Rings>,
 }
 
@@ -58,7 +58,7 @@ impl Doorbell for Arc<Bell> {
         // Release: pairs with the acquire in `answer` and, through the alarm, in `call`.
         self.alarm.get().unanswered.store(true, Ordering::Release);
         // An error is for the alarm.
-        let _ = self.slot.ring();
+        let _ = self.packets.ring();
         self.alarm.set();
     }
 }
@@ -113,13 +113,13 @@ unsafe impl OpCode for Wait {
         operation: *mut OVERLAPPED,
     ) -> Poll<io::Result<usize>> {
         match &self.0 {
-            Some((bell, _)) if bell.slot.wait(operation) => Poll::Pending,
+            Some((bell, _)) if bell.packets.wait(operation) => Poll::Pending,
             _ => Poll::Ready(Ok(0)),
         }
     }
 
     fn cancel(&mut self, (): &mut (), _: *mut OVERLAPPED) -> io::Result<()> {
-        self.0.take().map_or(Ok(()), |(bell, _)| bell.slot.end())
+        self.0.take().map_or(Ok(()), |(bell, _)| bell.packets.end())
     }
 
     unsafe fn set_result(&mut self, (): &mut (), _: &io::Result<usize>, _: &Extra) {
@@ -139,7 +139,7 @@ pub(super) fn install(runtime: &Runtime, keeper: Keeper) -> Result<(), Keeper> {
     };
     let bell = Arc::new(Bell {
         // SAFETY: PORT.
-        slot: unsafe { Slot::new(runtime.as_raw_fd() as _) },
+        packets: unsafe { Packets::new(runtime.as_raw_fd() as _) },
         alarm,
     });
     #[cfg(test)]
@@ -239,7 +239,7 @@ mod tests {
                         let bell = HUNG.with_borrow(|bell| bell.clone()).unwrap();
                         // Relaxed: only counts.
                         counts[2 * round / rounds] = (
-                            bell.slot.posted.load(Ordering::Relaxed),
+                            bell.packets.posted.load(Ordering::Relaxed),
                             bell.alarm.get().late.load(Ordering::Relaxed),
                         );
                         ended.send(()).unwrap();
