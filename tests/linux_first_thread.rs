@@ -1,65 +1,65 @@
 //! Linux 6.17 and later lose private futex waits that were armed before the process started its
-//! first thread. Ours are shared. The standard test harness starts threads before any test, so
-//! this is a program of its own.
+//! first thread, and some do if it was before its first child process. Ours are shared. The
+//! standard test harness starts threads before any test, so this is a program of its own, which
+//! runs itself once for each of the two.
 
 #[cfg(not(target_os = "linux"))]
 fn main() {}
 
 #[cfg(target_os = "linux")]
+#[path = "linux/asleep.rs"]
+mod asleep;
+#[cfg(target_os = "linux")]
 #[path = "linux/expect.rs"]
 mod expect;
+#[cfg(target_os = "linux")]
+#[path = "linux/fork.rs"]
+mod fork;
 
 #[cfg(target_os = "linux")]
 fn main() {
+    if let Ok(first) = std::env::var("FIRST") {
+        return armed_before(&first);
+    }
+    if let Err(error) = compio_runtime::Runtime::new() {
+        assert_eq!(expect::announced(), None, "{error}");
+        println!("no runtime can be made here: {error}");
+        return;
+    }
+    for first in ["thread", "child process"] {
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .env("FIRST", first)
+            .status()
+            .unwrap();
+        assert!(status.success(), "{first}: {status}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn armed_before(first: &str) {
     use std::{sync::Arc, thread, time::Duration};
 
-    use compio_runtime::{Runtime, spawn};
-    use compio_sync::{Event, backend};
-
-    let runtime = match Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            assert_eq!(expect::announced(), None, "{error}");
-            println!("no runtime can be made here: {error}");
-            return;
-        }
+    let event = Arc::new(compio_sync::Event::new());
+    let (runtime, tasks) = fork::armed(&event);
+    assert_eq!(threads(), 1, "the first thread has to come later");
+    let child = match first {
+        "thread" => None,
+        _ => Some(fork::child()),
     };
-    let expected = expect::expected_of(&runtime);
-    let event = Arc::new(Event::new());
-    let doorbell = runtime.block_on(async {
-        let tasks: Vec<_> = (0..100)
-            .map(|_| {
-                let event = event.clone();
-                spawn(async move { event.wait().await })
-            })
-            .collect();
-        let doorbell = backend();
-        assert_eq!(doorbell, expected);
-        // Through the driver, so that the wait is armed before there is a second thread.
-        while event.waiter_count() < 100 {
-            compio::runtime::time::sleep(Duration::from_millis(1)).await;
-        }
-        compio::runtime::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(threads(), 1, "the first thread has to come later");
-
-        let watchdog = thread::spawn({
-            let event = event.clone();
-            move || {
-                thread::sleep(Duration::from_millis(20));
-                event.set();
-                thread::sleep(Duration::from_secs(180));
-                eprintln!("a wake-up was lost");
-                std::process::exit(1);
-            }
-        });
-        for task in tasks {
-            task.await.unwrap();
-        }
-        drop(watchdog);
-        assert_eq!(backend(), expected, "as it was");
-        doorbell
+    // SAFETY: only asks for a number.
+    let me = unsafe { libc::gettid() };
+    let watchdog = thread::spawn(move || {
+        asleep::wait_until_asleep(me);
+        event.set();
+        thread::sleep(Duration::from_secs(180));
+        eprintln!("a wake-up was lost");
+        std::process::exit(1);
     });
-    println!("test result: ok. a wait armed before the first thread was woken ({doorbell})");
+    fork::is_woken(&runtime, tasks);
+    child.into_iter().for_each(fork::has_ended_well);
+    drop(watchdog);
+    let doorbell = expect::expected_of(&runtime);
+    println!("test result: ok. a wait armed before the first {first} was woken ({doorbell})");
 }
 
 #[cfg(target_os = "linux")]

@@ -4,28 +4,34 @@
 //! the name of a scene in `SCENE`, mostly under a filter on system calls.
 #![cfg(target_os = "linux")]
 
+#[path = "linux/alone.rs"]
+mod alone;
+#[path = "linux/asleep.rs"]
+mod asleep;
 mod common;
 #[path = "linux/expect.rs"]
 mod expect;
+#[path = "linux/fork.rs"]
+mod fork;
+#[path = "linux/herds.rs"]
+mod herds;
 #[path = "linux/seccomp.rs"]
 mod seccomp;
+#[path = "linux/small_rings.rs"]
+mod small_rings;
 
 use std::{
     future::poll_fn,
     os::unix::process::ExitStatusExt,
     process::{Command, ExitStatus, Stdio},
-    sync::{
-        Arc, Barrier,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-        mpsc,
-    },
+    sync::{Arc, Barrier, atomic::Ordering::SeqCst, mpsc},
     task::Poll,
     thread,
     time::{Duration, Instant},
 };
 
 use compio_runtime::{Runtime, RuntimeBuilder, spawn};
-use compio_sync::{Backend, CancellationToken, Condvar, Event, Mutex, Notify, Semaphore, backend};
+use compio_sync::{Backend, Event, Notify, backend};
 use expect::{announced, expected, expected_of};
 use seccomp::Then;
 
@@ -97,15 +103,15 @@ fn scenes() {
     match scene.as_str() {
         "alone" => {
             seccomp::filter_shared_futex_wakes(Then::Die);
-            everything_on_one_runtime();
+            alone::every_primitive();
         }
         "a herd, deadly" => {
             seccomp::filter_shared_futex_wakes(Then::Die);
-            wake_a_herd_elsewhere(100, |_| {});
+            herds::wake_a_herd_elsewhere(100, |_| {});
         }
         "a herd, unheard" => {
             seccomp::filter_shared_futex_wakes(Then::Fail(0));
-            wake_a_herd_elsewhere(100, |woken| {
+            herds::wake_a_herd_elsewhere(100, |woken| {
                 // Nothing else may wake them: watch for a while that they sleep.
                 let until = Instant::now() + Duration::from_millis(300);
                 while Instant::now() < until {
@@ -117,128 +123,16 @@ fn scenes() {
             });
         }
         "a tree" => {
-            cancel_a_tree(6, 100);
-            cancel_a_tree(4, if common::is_slow() { 2500 } else { 25_000 });
+            herds::cancel_a_tree(6, 100);
+            herds::cancel_a_tree(4, if common::is_slow() { 2500 } else { 25_000 });
         }
         "denied with EPERM" => denied(libc::EPERM),
         "denied with ENOSYS" => denied(libc::ENOSYS),
-        "fork" => fork(),
+        "small rings" => small_rings::a_full_queue(),
+        "fork" => fork_while_armed(),
         other => panic!("no such scene: {other}"),
     }
     println!("played {scene}");
-}
-
-/// Waits and wakes of every primitive, all on one runtime.
-fn everything_on_one_runtime() {
-    Runtime::new().unwrap().block_on(async {
-        assert_eq!(backend(), expected());
-        let all = Arc::new((
-            Semaphore::new(0),
-            Mutex::new(0),
-            Condvar::new(),
-            Notify::new(),
-            Event::new(),
-        ));
-        let tasks: Vec<_> = (0..200)
-            .map(|_| {
-                let all = all.clone();
-                spawn(async move {
-                    let (semaphore, mutex, condvar, notify, event) = &*all;
-                    semaphore.acquire().await.forget();
-                    let mut guard = condvar.wait_while(mutex.lock().await, |n| *n == 0).await;
-                    *guard += 1;
-                    drop(guard);
-                    notify.notified().await;
-                    notify.notify_one();
-                    event.wait().await;
-                })
-            })
-            .collect();
-        let (semaphore, mutex, condvar, notify, event) = &*all;
-        let until = async |what: &dyn Fn() -> bool| {
-            while !what() {
-                pass().await;
-            }
-        };
-        until(&|| semaphore.waiter_count() == 200).await;
-        semaphore.add_permits(200);
-        until(&|| condvar.waiter_count() == 200).await;
-        *mutex.lock().await = 1;
-        condvar.notify_all();
-        until(&|| notify.waiter_count() == 200).await;
-        notify.notify_one();
-        until(&|| event.waiter_count() == 200).await;
-        event.set();
-        for task in tasks {
-            task.await.unwrap();
-        }
-    });
-}
-
-/// Lets the other tasks of this runtime run once.
-async fn pass() {
-    let mut passed = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut passed, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Wakes `n` tasks of a runtime that sleeps, from another thread.
-fn wake_a_herd_elsewhere(n: usize, then: impl FnOnce(&AtomicUsize)) {
-    let notify = Arc::new(Notify::new());
-    let woken = Arc::new(AtomicUsize::new(0));
-    let (me, its) = mpsc::channel();
-    let target = thread::spawn({
-        let (notify, woken) = (notify.clone(), woken.clone());
-        move || {
-            // SAFETY: only asks for a number.
-            me.send(unsafe { libc::gettid() }).unwrap();
-            Runtime::new().unwrap().block_on(async move {
-                assert_eq!(backend(), expected());
-                let tasks: Vec<_> = (0..n)
-                    .map(|_| {
-                        let (notify, woken) = (notify.clone(), woken.clone());
-                        spawn(async move {
-                            notify.notified().await;
-                            woken.fetch_add(1, SeqCst);
-                        })
-                    })
-                    .collect();
-                for task in tasks {
-                    task.await.unwrap();
-                }
-            })
-        }
-    });
-    while notify.waiter_count() < n && !target.is_finished() {
-        thread::yield_now();
-    }
-    assert!(!target.is_finished(), "the runtime's thread has failed");
-    // They wait; awake, the runtime would look without being rung until it first slept.
-    wait_until_asleep(its.recv().unwrap());
-    notify.notify_waiters();
-    then(&woken);
-    target.join().unwrap();
-    assert_eq!(woken.load(SeqCst), n);
-}
-
-/// Waits until a thread sleeps in its ring, where the kernel tells in which call a thread is;
-/// elsewhere for a while.
-fn wait_until_asleep(thread: libc::pid_t) {
-    let call = format!("/proc/self/task/{thread}/syscall");
-    let in_its_ring = format!("{} ", libc::SYS_io_uring_enter);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while std::fs::read_to_string(&call).is_ok_and(|call| !call.starts_with(&in_its_ring))
-        && Instant::now() < deadline
-    {
-        thread::sleep(Duration::from_millis(1));
-    }
-    thread::sleep(Duration::from_millis(50));
 }
 
 #[test]
@@ -253,7 +147,7 @@ fn one_runtime_alone_makes_no_futex_call() {
 fn a_herd_elsewhere_is_woken_by_a_futex_call() {
     let _watchdog = common::watchdog();
     if !is_rung_by_futex() {
-        return wake_a_herd_elsewhere(100, |_| {});
+        return herds::wake_a_herd_elsewhere(100, |_| {});
     }
     let (status, said) = play("a herd, deadly");
     assert_eq!(status.signal(), Some(libc::SIGSYS), "{said}");
@@ -273,58 +167,6 @@ fn cancelling_a_tree_takes_one_futex_call_for_each_runtime() {
     if on_a_ring() {
         play_well("a tree");
     }
-}
-
-/// Tasks of each of some runtimes wait for each token of a tree.
-fn cancel_a_tree(runtimes: usize, tokens: usize) {
-    let root = CancellationToken::new();
-    let tokens: Vec<_> = (0..tokens).map(|_| root.child_token()).collect();
-    let (me, theirs) = mpsc::channel();
-    thread::scope(|scope| {
-        let mut targets = Vec::new();
-        for _ in 0..runtimes {
-            let (me, tokens) = (me.clone(), &tokens);
-            let target = scope.spawn(move || {
-                Runtime::new().unwrap().block_on(async move {
-                    assert_eq!(backend(), expected());
-                    let tasks: Vec<_> = tokens
-                        .iter()
-                        .map(|token| spawn(token.clone().cancelled_owned()))
-                        .collect();
-                    // SAFETY: only asks for a number.
-                    me.send(unsafe { libc::gettid() }).unwrap();
-                    for task in tasks {
-                        task.await.unwrap();
-                    }
-                });
-            });
-            targets.push(target);
-        }
-        while tokens.iter().any(|token| token.waiter_count() < runtimes) {
-            let has_failed = targets.iter().any(|target| target.is_finished());
-            assert!(!has_failed, "a runtime's thread has failed");
-            thread::yield_now();
-        }
-        for runtime in theirs.iter().take(runtimes) {
-            wait_until_asleep(runtime);
-        }
-        match seccomp::count_shared_futex_wakes(|| root.cancel()) {
-            Ok(calls) if expected() == Backend::Futex => assert_eq!(calls, runtimes),
-            Ok(calls) => assert_eq!(calls, 0),
-            // Some containers do not let a program watch its own calls. Where it is known to be
-            // possible, it has to be.
-            Err(error)
-                if std::env::var_os("COMPIO_SYNC_COUNT_CALLS").is_none()
-                    && [libc::EPERM, libc::EACCES, libc::ENOSYS]
-                        .map(Some)
-                        .contains(&error.raw_os_error()) =>
-            {
-                eprintln!("the calls cannot be counted here: {error}");
-                root.cancel();
-            }
-            Err(error) => panic!("the calls are not counted: {error}"),
-        }
-    });
 }
 
 /// Without compio's own poller, a runtime cannot be made where io_uring is denied; with it,
@@ -450,13 +292,13 @@ fn other_codes_remote_wakes_do_not_hold_up_the_doorbell() {
                     })
                     .collect();
                 while notify.waiter_count() < 100 {
-                    pass().await;
+                    common::yield_now().await;
                 }
                 // The wakes of the tasks above come while this thread does not look.
                 blocked.wait();
                 go_on.wait();
                 while notify.waiter_count() < 100 {
-                    pass().await;
+                    common::yield_now().await;
                 }
                 notify.notify_waiters();
                 for task in tasks.into_iter().chain(herd) {
@@ -483,113 +325,33 @@ fn other_codes_remote_wakes_do_not_hold_up_the_doorbell() {
     target.join().unwrap();
 }
 
-/// Small rings, which the wait has to share with other operations, and many runtimes.
 #[test]
 fn a_full_submission_queue_only_delays_the_wait() {
     let _watchdog = common::watchdog();
-    let mut builder = compio_driver::ProactorBuilder::new();
-    builder.capacity(2);
-    for _ in 0..20 {
-        let event = Arc::new(Event::new());
-        let target = thread::spawn({
-            let (event, builder) = (event.clone(), builder.clone());
-            move || {
-                let Ok(runtime) = RuntimeBuilder::new().with_proactor(builder).build() else {
-                    return;
-                };
-                runtime.block_on(async move {
-                    let tasks: Vec<_> = (0..200)
-                        .map(|n| {
-                            let event = event.clone();
-                            spawn(async move {
-                                if n % 2 == 0 {
-                                    compio::fs::metadata("/").await.unwrap();
-                                }
-                                event.wait().await;
-                            })
-                        })
-                        .collect();
-                    for task in tasks {
-                        task.await.unwrap();
-                    }
-                })
-            }
-        });
-        while event.waiter_count() < 200 && !target.is_finished() {
-            thread::yield_now();
-        }
-        event.set();
-        target.join().unwrap();
+    if is_rung_by_futex() {
+        play_well("small rings");
     }
 }
 
-fn wake_a_herd(n: usize) {
-    let notify = Arc::new(Notify::new());
-    let target = thread::spawn({
-        let notify = notify.clone();
-        move || {
-            Runtime::new().unwrap().block_on(async move {
-                let tasks: Vec<_> = (0..n)
-                    .map(|_| {
-                        let notify = notify.clone();
-                        spawn(async move { notify.notified().await })
-                    })
-                    .collect();
-                for task in tasks {
-                    task.await.unwrap();
-                }
-            })
-        }
-    });
-    while notify.waiter_count() < n && !target.is_finished() {
-        thread::yield_now();
-    }
-    notify.notify_waiters();
-    target.join().unwrap();
-}
-
-/// A child process has the memory but not the runtimes of its parent. It may make its own; the
-/// parent's go on.
-fn fork() {
-    let runtime = Runtime::new().unwrap();
-    runtime.block_on(async { assert_eq!(backend(), expected()) });
-    // SAFETY: the child calls what a single-threaded parent's child may: the scene runs in the
-    // only thread besides the test harness, which holds no lock that we need.
-    let child = unsafe { libc::fork() };
-    assert!(child >= 0);
-    if child == 0 {
-        // The parent's runtime must not be touched here, not even dropped.
-        std::mem::forget(runtime);
-        wake_a_herd(100);
-        // SAFETY: ends the child without running the parent's destructors.
-        unsafe { libc::_exit(0) };
-    }
+/// The wait was armed before the fork, and is rung after it.
+fn fork_while_armed() {
     let event = Arc::new(Event::new());
-    let setter = thread::spawn({
-        let event = event.clone();
-        move || {
-            while event.waiter_count() < 100 {
-                thread::yield_now();
-            }
+    let (runtime, tasks) = fork::armed(&event);
+    let child = fork::child();
+    // SAFETY: only asks for a number.
+    let me = unsafe { libc::gettid() };
+    let setter = thread::spawn(move || {
+        asleep::wait_until_asleep(me);
+        let calls = herds::futex_calls(|| {
             event.set();
+        });
+        if let (Backend::Futex, Some(calls)) = (expected(), calls) {
+            assert_eq!(calls, 1);
         }
     });
-    runtime.block_on(async {
-        let tasks: Vec<_> = (0..100)
-            .map(|_| {
-                let event = event.clone();
-                spawn(async move { event.wait().await })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-    });
+    fork::is_woken(&runtime, tasks);
     setter.join().unwrap();
-    let mut status = 0;
-    // SAFETY: waits for the child made above.
-    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-    assert_eq!(status, 0, "the child failed");
+    fork::has_ended_well(child);
 }
 
 #[test]
