@@ -129,6 +129,7 @@ fn scenes() {
         "denied with EPERM" => denied(libc::EPERM),
         "denied with ENOSYS" => denied(libc::ENOSYS),
         "small rings" => small_rings::a_full_queue(),
+        "no descriptors" => no_descriptors(),
         "fork" => fork_while_armed(),
         other => panic!("no such scene: {other}"),
     }
@@ -249,6 +250,38 @@ fn a_polling_driver_gets_the_generic_doorbell() {
         Runtime::new()
             .unwrap()
             .block_on(async { assert_eq!(backend(), expected()) });
+    }
+}
+
+/// A question that cannot be put to the kernel now is put again by the next runtime.
+fn no_descriptors() {
+    let [first, second] = [(); 2].map(|()| Runtime::new().unwrap());
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: plain system calls on a structure of ours.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        let none = libc::rlimit {
+            rlim_cur: 0,
+            ..limit
+        };
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &none), 0);
+    }
+    first.block_on(async { assert_eq!(backend(), Backend::Generic) });
+    // SAFETY: as above.
+    unsafe { assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0) };
+    second.block_on(async { assert_eq!(backend(), expected()) });
+    // What the first has it keeps.
+    first.block_on(async { assert_eq!(backend(), Backend::Generic) });
+}
+
+#[test]
+fn too_few_descriptors_once_is_not_for_ever() {
+    let _watchdog = common::watchdog();
+    if on_a_ring() {
+        play_well("no descriptors");
     }
 }
 

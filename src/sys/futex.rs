@@ -19,21 +19,39 @@ use std::{
 };
 
 use io_uring::{IoUring, Probe, opcode, squeue};
-use rustix::thread::futex;
+use rustix::{io::Errno, thread::futex};
 
 /// `FUTEX2_SIZE_U32`, shared.
 const FLAGS: u32 = 2;
 
-/// Whether the kernel's io_uring can wait on a futex. Asked once: it is the same for every
-/// ring of the process.
+/// Whether the kernel's io_uring can wait on a futex. It is the same for every ring of the
+/// process, so an answer is kept. A question that could not be put, for want of a descriptor or
+/// of memory, is put again.
 pub(crate) fn is_supported() -> bool {
     static SUPPORTED: OnceLock<bool> = OnceLock::new();
-    *SUPPORTED.get_or_init(|| {
-        let mut probe = Probe::new();
-        IoUring::new(2)
-            .and_then(|ring| ring.submitter().register_probe(&mut probe))
-            .is_ok_and(|()| probe.is_supported(opcode::FutexWait::CODE))
-    })
+    if let Some(known) = SUPPORTED.get() {
+        return *known;
+    }
+    match ask() {
+        Ok(answer) => *SUPPORTED.get_or_init(|| answer),
+        Err(error) if is_final(&error) => *SUPPORTED.get_or_init(|| false),
+        Err(_) => false,
+    }
+}
+
+fn ask() -> io::Result<bool> {
+    let mut probe = Probe::new();
+    IoUring::new(2)?.submitter().register_probe(&mut probe)?;
+    Ok(probe.is_supported(opcode::FutexWait::CODE))
+}
+
+/// Whether asking once more would end the same: io_uring is denied, not there, or too old for
+/// the question.
+fn is_final(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::PERM | Errno::NOSYS | Errno::INVAL)
+    )
 }
 
 /// A word to wait on.
@@ -70,7 +88,6 @@ impl Word {
 
 /// Whether an operation that ended so may be tried again.
 pub(crate) fn is_passing(error: &io::Error) -> bool {
-    use rustix::io::Errno;
     matches!(
         Errno::from_io_error(error),
         Some(Errno::AGAIN | Errno::CANCELED | Errno::INTR)
@@ -153,6 +170,16 @@ pub(crate) mod tests {
         let end = end(armed(&WORD, seen)).unwrap();
         assert_eq!(end, -libc::EAGAIN);
         assert!(is_passing(&io::Error::from_raw_os_error(-end)));
+    }
+
+    #[test]
+    fn which_errors_answer_the_question() {
+        for answer in [libc::EPERM, libc::ENOSYS, libc::EINVAL] {
+            assert!(is_final(&io::Error::from_raw_os_error(answer)));
+        }
+        for none in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN] {
+            assert!(!is_final(&io::Error::from_raw_os_error(none)));
+        }
     }
 
     #[test]
