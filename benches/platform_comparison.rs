@@ -1,13 +1,14 @@
 //! How a wake-up crosses from one runtime to another: per-task wakers, our queue with the
 //! doorbell of the platform ("unified"), and our queue with the generic doorbell ("dual").
 //!
-//! `cargo bench --bench platform_comparison [-- WORKLOAD...]`. Runs of the contestants are
-//! interleaved (or are those of one alone, with `ONLY=unified` in the environment), and medians are compared; give both threads one CPU (`taskset -c 1`) for
-//! the latency rows to be repeatable.
+//! `cargo bench --bench platform_comparison [-- WORKLOAD...]`. In each round every contestant runs
+//! once, and each round begins with another one (or with `ONLY=unified` in the environment there is
+//! one). Printed are, as rows of a table in Markdown, medians, in brackets their ratios to the
+//! first, and the largest spread: the distance of the quartiles as a share of the median. Give both
+//! threads one CPU (`taskset -c 1`) for the latency rows to be repeatable.
 
 use std::{
     cell::Cell,
-    fmt::Display,
     future::poll_fn,
     pin::pin,
     rc::Rc,
@@ -128,8 +129,8 @@ fn runtime<S: Signal>() -> Runtime {
     Runtime::new().unwrap()
 }
 
-/// What the two runtimes of a ping-pong do besides.
-#[derive(Clone, Copy)]
+/// What a runtime does besides.
+#[derive(Clone, Copy, PartialEq)]
 enum Beside {
     Nothing,
     File,
@@ -146,6 +147,7 @@ impl Beside {
                 let mut buffer = Vec::with_capacity(4096);
                 while !stop.get() {
                     let read = file.read_at(buffer, 0).await;
+                    read.0.unwrap();
                     buffer = read.1;
                     buffer.clear();
                     done.fetch_add(1, Relaxed);
@@ -158,18 +160,23 @@ impl Beside {
                     let (mut peer, _) = listener.accept().await.unwrap();
                     let mut buffer = vec![0; 64];
                     loop {
-                        let (read, bytes) = peer.read(buffer).await.into_inner_pair();
-                        if read == 0 {
+                        let read = peer.read(buffer).await;
+                        if read.0.unwrap() == 0 {
                             return;
                         }
-                        buffer = peer.write_all(bytes).await.1;
+                        let written = peer.write_all(read.1).await;
+                        written.0.unwrap();
+                        buffer = written.1;
                     }
                 });
                 let mut stream = compio::net::TcpStream::connect(address).await.unwrap();
                 let mut buffer = vec![0; 64];
                 while !stop.get() {
-                    buffer = stream.write_all(buffer).await.1;
-                    buffer = stream.read_exact(buffer).await.1;
+                    let written = stream.write_all(buffer).await;
+                    written.0.unwrap();
+                    let read = stream.read_exact(written.1).await;
+                    read.0.unwrap();
+                    buffer = read.1;
                     done.fetch_add(1, Relaxed);
                 }
                 drop(stream);
@@ -179,14 +186,23 @@ impl Beside {
     }
 }
 
-trait IntoInnerPair {
-    fn into_inner_pair(self) -> (usize, Vec<u8>);
+/// Runs `work` in a runtime that does something besides, and counts the operations of that.
+async fn while_beside<T>(
+    beside: Beside,
+    operations: Arc<AtomicUsize>,
+    work: impl Future<Output = T>,
+) -> T {
+    let stop = Rc::new(Cell::new(false));
+    let beside = spawn(beside.run(stop.clone(), operations));
+    let done = work.await;
+    stop.set(true);
+    beside.await.unwrap();
+    done
 }
 
-impl IntoInnerPair for compio::BufResult<usize, Vec<u8>> {
-    fn into_inner_pair(self) -> (usize, Vec<u8>) {
-        (self.0.unwrap_or(0), self.1)
-    }
+/// A task of the runtime that polls this.
+async fn spawn_later<T: 'static>(work: impl Future<Output = T> + 'static) -> T {
+    spawn(work).await.unwrap()
 }
 
 /// Nanoseconds for one round trip between two runtimes, and for one operation of what they do
@@ -196,28 +212,20 @@ fn ping_pong<S: Signal>(rounds: usize, beside: Beside) -> (f64, f64) {
     let operations = Arc::new(AtomicUsize::new(0));
     let half = |first: bool, mine: Arc<S>, others: Arc<S>, operations: Arc<AtomicUsize>| {
         move || {
-            runtime::<S>().block_on(async move {
-                let stop = Rc::new(Cell::new(false));
-                let beside = spawn(beside.run(stop.clone(), operations));
-                let took = spawn(async move {
-                    let start = Instant::now();
-                    for _ in 0..rounds {
-                        if first {
-                            others.notify();
-                            mine.notified().await;
-                        } else {
-                            mine.notified().await;
-                            others.notify();
-                        }
+            let rounds = spawn_later(async move {
+                let start = Instant::now();
+                for _ in 0..rounds {
+                    if first {
+                        others.notify();
+                        mine.notified().await;
+                    } else {
+                        mine.notified().await;
+                        others.notify();
                     }
-                    start.elapsed()
-                })
-                .await
-                .unwrap();
-                stop.set(true);
-                beside.await.unwrap();
-                took
-            })
+                }
+                start.elapsed()
+            });
+            runtime::<S>().block_on(while_beside(beside, operations, rounds))
         }
     };
     let other = thread::spawn(half(false, ping.clone(), pong.clone(), operations.clone()));
@@ -231,16 +239,19 @@ fn ping_pong<S: Signal>(rounds: usize, beside: Beside) -> (f64, f64) {
 }
 
 /// Nanoseconds per wake-up of a stream from a thread to the `tasks` of a busy runtime, which
-/// all wait for permits that a plain thread makes.
-fn stream<S: StreamSource>(wakes: usize, tasks: usize) -> f64 {
+/// all wait for permits that a plain thread makes, and for one operation of what the runtime does
+/// besides.
+fn stream<S: StreamSource>(wakes: usize, tasks: usize, beside: Beside) -> (f64, f64) {
     let source = Arc::new(S::default());
     let taken = Arc::new(AtomicUsize::new(0));
     let ready = Arc::new(Barrier::new(2));
+    let operations = Arc::new(AtomicUsize::new(0));
     let consumer = {
         let (source, ready, taken) = (source.clone(), ready.clone(), taken.clone());
+        let operations = operations.clone();
         thread::spawn(move || {
             force_generic_doorbell(S::GENERIC);
-            Runtime::new().unwrap().block_on(async move {
+            let consume = async move {
                 let tasks: Vec<_> = (0..tasks)
                     .map(|_| {
                         let (source, taken) = (source.clone(), taken.clone());
@@ -256,7 +267,10 @@ fn stream<S: StreamSource>(wakes: usize, tasks: usize) -> f64 {
                 for task in tasks {
                     task.await.unwrap();
                 }
-            })
+            };
+            Runtime::new()
+                .unwrap()
+                .block_on(while_beside(beside, operations, consume));
         })
     };
     ready.wait();
@@ -269,7 +283,8 @@ fn stream<S: StreamSource>(wakes: usize, tasks: usize) -> f64 {
         source.give();
     }
     consumer.join().unwrap();
-    start.elapsed().as_nanos() as f64 / wakes as f64
+    let took = start.elapsed().as_nanos() as f64;
+    (took / wakes as f64, took / operations.load(Relaxed) as f64)
 }
 
 trait StreamSource: Default + Send + Sync + 'static {
@@ -309,11 +324,12 @@ impl<const GENERIC: bool> StreamSource for OurStream<GENERIC> {
     }
 }
 
-/// Microseconds that a thread spends to notify `n` tasks of a runtime, and until all have run.
+/// Microseconds that a thread spends to notify `n` tasks of a runtime, and until all have run. What
+/// the runtime does besides keeps it awake.
 ///
 /// The tasks count on their own thread; the two threads share nothing that they write at the
 /// same time but what is measured.
-fn notify_all<S: Signal>(n: usize, rounds: usize) -> (f64, f64) {
+fn notify_all<S: Signal>(n: usize, rounds: usize, beside: Beside) -> (f64, f64) {
     let signal = Arc::new(S::default());
     // How many rounds all tasks have begun to wait for, and when they have all run.
     let waiting = Arc::new(AtomicUsize::new(0));
@@ -323,7 +339,7 @@ fn notify_all<S: Signal>(n: usize, rounds: usize) -> (f64, f64) {
         thread::Builder::new()
             .name("target".into())
             .spawn(move || {
-                runtime::<S>().block_on(async move {
+                let wait = async move {
                     let counts = Rc::new((Cell::new(0), Cell::new(0)));
                     let tasks: Vec<_> = (0..n)
                         .map(|_| {
@@ -355,7 +371,8 @@ fn notify_all<S: Signal>(n: usize, rounds: usize) -> (f64, f64) {
                     for task in tasks {
                         task.await.unwrap();
                     }
-                })
+                };
+                runtime::<S>().block_on(while_beside(beside, Arc::default(), wait));
             })
             .unwrap()
     };
@@ -380,101 +397,126 @@ fn median_us(mut values: Vec<Duration>) -> f64 {
     values[values.len() / 2].as_nanos() as f64 / 1e3
 }
 
-fn median(values: &[f64]) -> f64 {
+/// The quartiles.
+fn spread(values: &[f64]) -> [f64; 3] {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    [0.25, 0.5, 0.75].map(|share| values[((values.len() - 1) as f64 * share).round() as usize])
 }
 
-/// Runs the contestants in turn, and prints the medians and their ratios to the first.
-fn compare(workload: impl Display, unit: &str, rounds: usize, runs: &[(&str, &dyn Fn() -> f64)]) {
+/// Whether the arguments ask for it: a part of its name, or nothing at all.
+fn is_wanted(name: &str) -> bool {
+    let mut wanted = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .peekable();
+    wanted.peek().is_none() || wanted.any(|wanted| name.contains(&wanted))
+}
+
+/// Who takes part: a name, and a run that gives the figures of all measures.
+type Contestant<'a> = (&'a str, &'a dyn Fn() -> (f64, f64));
+
+/// Runs the contestants in turn, and prints the medians of each measure and their ratios to the
+/// first.
+fn compare(name: &str, measures: &[&str], unit: &str, rounds: usize, runs: &[Contestant<'_>]) {
+    if !is_wanted(name) {
+        return;
+    }
     let only = std::env::var("ONLY").ok();
     let runs: Vec<_> = runs
         .iter()
         .filter(|(name, _)| only.as_ref().is_none_or(|only| only == name))
         .collect();
-    let mut results = vec![Vec::new(); runs.len()];
-    for _ in 0..rounds {
-        for (result, (_, run)) in results.iter_mut().zip(&runs) {
-            result.push(run());
+    let mut results = vec![[Vec::new(), Vec::new()]; runs.len()];
+    for round in 0..rounds {
+        for turn in 0..runs.len() {
+            let place = (round + turn) % runs.len();
+            let (first, second) = runs[place].1();
+            results[place][0].push(first);
+            results[place][1].push(second);
         }
     }
-    let first = median(&results[0]);
-    print!("{workload:<44}");
-    for ((name, _), result) in runs.iter().zip(&results) {
-        let value = median(result);
-        print!(" | {name} {value:.1} {unit} ({:.2})", value / first);
+    for (place, measure) in measures.iter().enumerate() {
+        print!("| {name}: {measure}");
+        let [_, first, _] = spread(&results[0][place]);
+        let mut relative = Vec::new();
+        for ((name, _), result) in runs.iter().zip(&results) {
+            let [low, median, high] = spread(&result[place]);
+            relative.push((high - low) / median * 100.0);
+            print!(" | {name} {median:.1} {unit} ({:.2})", median / first);
+        }
+        let worst = relative.iter().copied().fold(0.0, f64::max);
+        println!(" | {worst:.0} % |");
     }
-    println!();
 }
 
 fn main() {
-    let wanted: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with('-'))
-        .collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(w));
-    for (beside, name) in [
-        (Beside::Nothing, "ping-pong"),
-        (Beside::File, "ping-pong beside file reads"),
-        (Beside::Socket, "ping-pong beside a socket"),
-    ] {
-        if is_wanted(name) {
-            let rounds = 10_000;
-            let part = |pick: fn((f64, f64)) -> f64, what: &str| {
-                compare(
-                    format!("{name}, {what}"),
-                    "ns",
-                    7,
-                    &[
-                        ("plain waker", &|| pick(ping_pong::<Plain>(rounds, beside))),
-                        ("tokio", &|| {
-                            pick(ping_pong::<tokio::sync::Notify>(rounds, beside))
-                        }),
-                        ("unified", &|| pick(ping_pong::<Unified>(rounds, beside))),
-                        ("dual", &|| pick(ping_pong::<Dual>(rounds, beside))),
-                    ],
-                );
-            };
-            part(|(trip, _)| trip, "round trip");
-            if !matches!(beside, Beside::Nothing) {
-                part(|(_, operation)| operation, "an operation");
-            }
-        }
+    const BESIDE: [(Beside, &str); 3] = [
+        (Beside::Nothing, ""),
+        (Beside::File, " beside file reads"),
+        (Beside::Socket, " beside a socket"),
+    ];
+    for (beside, how) in BESIDE {
+        let rounds = 10_000;
+        let measures = ["round trip", "an operation beside"];
+        let measures = &measures[..1 + usize::from(beside != Beside::Nothing)];
+        compare(
+            &format!("ping-pong{how}"),
+            measures,
+            "ns",
+            7,
+            &[
+                ("plain waker", &|| ping_pong::<Plain>(rounds, beside)),
+                ("tokio", &|| {
+                    ping_pong::<tokio::sync::Notify>(rounds, beside)
+                }),
+                ("unified", &|| ping_pong::<Unified>(rounds, beside)),
+                ("dual", &|| ping_pong::<Dual>(rounds, beside)),
+            ],
+        );
     }
-    for tasks in [1, 10, 50, 1000] {
-        if is_wanted("stream") {
+    for (beside, how) in BESIDE {
+        let (all, measures) = match beside {
+            Beside::Nothing => (&[1, 10, 50, 1000, 10_000][..], &["a wake"][..]),
+            _ => (&[10, 1000][..], &["a wake", "an operation beside"][..]),
+        };
+        for &tasks in all {
+            let wakes = 100_000;
             compare(
-                format!("stream to {tasks} tasks, per wake"),
+                &format!("stream to {tasks} tasks{how}"),
+                measures,
                 "ns",
                 7,
                 &[
-                    ("tokio", &|| stream::<TokioStream>(100_000, tasks)),
-                    ("unified", &|| stream::<OurStream<false>>(100_000, tasks)),
-                    ("dual", &|| stream::<OurStream<true>>(100_000, tasks)),
+                    ("tokio", &|| stream::<TokioStream>(wakes, tasks, beside)),
+                    ("unified", &|| {
+                        stream::<OurStream<false>>(wakes, tasks, beside)
+                    }),
+                    ("dual", &|| stream::<OurStream<true>>(wakes, tasks, beside)),
                 ],
             );
         }
     }
-    for n in [1, 10, 100, 1000, 10_000] {
-        if is_wanted(&format!("notify {n}.")) {
+    for (beside, how) in BESIDE {
+        let all = match beside {
+            Beside::Nothing => &[1, 10, 100, 1000, 10_000][..],
+            _ => &[1, 100, 1000][..],
+        };
+        for &n in all {
             let rounds = (20_000 / n).clamp(5, 50);
-            let part = |pick: fn((f64, f64)) -> f64, name: &str| {
-                compare(
-                    format!("notify {n}, {name}"),
-                    "us",
-                    5,
-                    &[
-                        ("tokio", &|| {
-                            pick(notify_all::<tokio::sync::Notify>(n, rounds))
-                        }),
-                        ("unified", &|| pick(notify_all::<Unified>(n, rounds))),
-                        ("dual", &|| pick(notify_all::<Dual>(n, rounds))),
-                    ],
-                );
-            };
-            part(|(notifying, _)| notifying, "the notifier's time");
-            part(|(_, all)| all, "until all have run");
+            compare(
+                &format!("notify {n}{how}"),
+                &["notifier", "until all have run"],
+                "us",
+                5,
+                &[
+                    ("tokio", &|| {
+                        notify_all::<tokio::sync::Notify>(n, rounds, beside)
+                    }),
+                    ("unified", &|| notify_all::<Unified>(n, rounds, beside)),
+                    ("dual", &|| notify_all::<Dual>(n, rounds, beside)),
+                ],
+            );
         }
     }
 }
