@@ -137,7 +137,7 @@ fn slot_is_rung_by_two() {
         Row::SlotIsAnswered,
         Row::SlotPosts,
     ];
-    check(Bound::LightOrAll(3), &rows, || {
+    check(Bound::Light(3), &rows, || {
         let port = Port::new();
         let others = [(), ()].map(|()| {
             with(&port, |port| {
@@ -166,7 +166,7 @@ fn slot_is_ended() {
         Row::SlotPosts,
         Row::SlotEndsNothing,
     ];
-    check(Bound::LightOrAll(3), &rows, || {
+    check(Bound::Light(3), &rows, || {
         let port = Port::new();
         let others = [(), ()].map(|()| with(&port, Port::ring));
         let waits = port.enter(FIRST);
