@@ -148,25 +148,40 @@ fn all_made_before_are_notified() {
 }
 
 /// Who makes a wait too late for a call sees, at the look that follows, what was done before it.
+fn made_after_a_call(others_wait: bool) {
+    let shared = Arc::new((Notify::new(), AtomicBool::new(false)));
+    let waits = others_wait.then(|| Hand::waiting(shared.0.notified()));
+    let other = thread::spawn({
+        let shared = Arc::clone(&shared);
+        move || {
+            shared.1.store(true, Ordering::Relaxed);
+            shared.0.notify_waiters();
+        }
+    });
+    let wait = shared.0.notified();
+    // Relaxed: it is the notifier that orders the two.
+    if !shared.1.load(Ordering::Relaxed) {
+        block_on(wait);
+    }
+    join([other]);
+    drop(waits);
+    assert_at_rest(&shared.0, 0);
+}
+
 #[test]
 fn made_after_a_call_and_then_looked() {
-    check(Bound::All, &[Row::CountsCall], || {
-        let shared = Arc::new((Notify::new(), AtomicBool::new(false)));
-        let other = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                shared.1.store(true, Ordering::Relaxed);
-                shared.0.notify_waiters();
-            }
-        });
-        let wait = shared.0.notified();
-        // Relaxed: it is the notifier that orders the two.
-        if !shared.1.load(Ordering::Relaxed) {
-            block_on(wait);
-        }
-        join([other]);
-        assert_at_rest(&shared.0, 0);
-    });
+    check(Bound::All, &[Row::CountsCall], || made_after_a_call(false));
+}
+
+#[test]
+fn made_after_a_call_for_others_and_then_looked() {
+    check(
+        Bound::LightOrAll(3),
+        &[Row::CountsCall, Row::IsWoken],
+        || {
+            made_after_a_call(true);
+        },
+    );
 }
 
 /// What one has found stored is taken by another, and stored again, before the first takes it:
