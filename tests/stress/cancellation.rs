@@ -8,9 +8,11 @@ use std::{
     task::Poll,
 };
 
-use super::common::{
-    Hand, Random, in_runtime, on_another_thread, on_runtimes, park_on, rounds, settle, spawn,
-    until, watchdog, yield_now,
+use super::{
+    common::{
+        Hand, Random, on_another_thread, park_on, rounds, settle, spawn, until, watchdog, yield_now,
+    },
+    steady::{in_runtime, on_runtimes},
 };
 use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
 use futures_util::future::{Either, join_all, select};

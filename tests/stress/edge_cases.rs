@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use super::common::{Random, in_runtime, on_runtimes, rounds, spawn, until, watchdog, yield_now};
+use super::{
+    common::{Random, rounds, spawn, until, watchdog, yield_now},
+    steady::{in_runtime, on_runtimes},
+};
 use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
-use super::common::{
-    Meeting, Random, in_runtime, on_runtimes, rounds, spawn, until, watchdog, yield_now,
+use super::{
+    common::{Meeting, Random, rounds, spawn, until, watchdog, yield_now},
+    steady::{in_runtime, on_runtimes},
 };
 use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
 

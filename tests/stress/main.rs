@@ -8,3 +8,4 @@ mod edge_cases;
 mod high_contention;
 mod once;
 mod random;
+mod steady;

@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use super::common::{Random, on_runtimes, rounds, spawn, watchdog, yield_now};
+use super::{
+    common::{Random, rounds, spawn, watchdog, yield_now},
+    steady::on_runtimes,
+};
 use compio_sync::{Barrier, OnceCell};
 use futures_util::future::{Either, select};
 

@@ -11,7 +11,10 @@ use std::{
     thread,
 };
 
-use super::common::{Hand, Random, rounds, runtime, spawn, watchdog, yield_now};
+use super::{
+    common::{Hand, Random, rounds, runtime, spawn, watchdog, yield_now},
+    steady::keeps_its_doorbell,
+};
 use compio_sync::{
     Condvar, Mutex, Notify, RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard, Semaphore,
 };
@@ -46,14 +49,14 @@ fn everywhere<F: Future<Output = ()> + 'static>(
     thread::scope(|scope| {
         for at in 0..2 {
             scope.spawn(move || {
-                runtime().block_on(async {
+                runtime().block_on(keeps_its_doorbell(async {
                     let tasks: Vec<_> = (1..=10)
                         .map(|n| spawn(task(Random::new(at * 10 + n))))
                         .collect();
                     for task in tasks {
                         task.await.unwrap();
                     }
-                });
+                }));
             });
         }
         scope.spawn(|| plain(Random::new(77)));
