@@ -3,10 +3,11 @@
 //!
 //! A program of its own, run in rounds. After each all runtimes are gone, and then nothing may be
 //! held, queued or lost. If nothing happens for a minute, all that there is is printed as it
-//! stands, and the process ends.
+//! stands, and the process ends. Between them there are games in which some never give up, and go on
+//! only if they are woken.
 
 use std::{
-    env, process,
+    env,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -17,13 +18,14 @@ use std::{
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "soak/patient.rs"]
+mod patient;
 #[path = "soak/worker.rs"]
 mod worker;
 #[path = "soak/world.rs"]
 mod world;
 
 use common::{Random, runtime, spawn};
-use compio_sync::Event;
 use worker::Worker;
 use world::{Tally, World};
 
@@ -49,11 +51,9 @@ fn live(world: &Arc<World>, tally: &Arc<Tally>, seed: u64, herd: usize, steps: u
 
 /// Tasks of two runtimes, all woken at once by a third thread while some give up.
 fn stampede(world: &Arc<World>, tally: &Arc<Tally>, seed: u64, herd: usize) {
-    let go = Arc::new(Event::new());
-    let token = world.root.child_token();
+    let (go, token) = (&world.go, &world.stop);
     thread::scope(|scope| {
         for at in 0..2 {
-            let (go, token) = (Arc::clone(&go), &token);
             scope.spawn(move || {
                 tally.runtimes.fetch_add(1, SeqCst);
                 runtime().block_on(async {
@@ -64,13 +64,13 @@ fn stampede(world: &Arc<World>, tally: &Arc<Tally>, seed: u64, herd: usize) {
                                 tally: Arc::clone(tally),
                                 random: Random::new(seed + (2 * n + at) as u64),
                             };
-                            let go = Arc::clone(&go);
+                            let world = Arc::clone(world);
                             let token = token.child_token();
                             spawn(async move {
                                 if n % 8 == 0 {
-                                    worker.try_wait(go.wait()).await;
+                                    worker.try_wait(world.go.wait()).await;
                                 } else {
-                                    worker.wait(go.wait()).await;
+                                    worker.wait(world.go.wait()).await;
                                 }
                                 if n % 8 == 1 {
                                     worker.try_wait(token.cancelled()).await;
@@ -97,7 +97,6 @@ fn stampede(world: &Arc<World>, tally: &Arc<Tally>, seed: u64, herd: usize) {
         }
         token.cancel();
     });
-    assert_eq!(go.waiter_count(), 0);
 }
 
 /// A thread of no runtime, which waits by blocking.
@@ -124,7 +123,7 @@ fn main() {
         (24, 200)
     };
     let tally = Arc::new(Tally::default());
-    let current = Arc::new(std::sync::Mutex::new(Arc::new(World::new())));
+    let current = Arc::new(std::sync::Mutex::new(Arc::new(World::new(steps / 4))));
     let over = Arc::new(AtomicBool::new(false));
     let watchdog = thread::spawn({
         let (tally, current, over) = (tally.clone(), current.clone(), over.clone());
@@ -135,10 +134,10 @@ fn main() {
                 let now = tally.steps();
                 if now != steps {
                     (steps, since) = (now, Instant::now());
-                } else if since.elapsed() > Duration::from_secs(60) {
+                } else if since.elapsed() > Duration::from_secs(6) {
                     eprintln!("nothing has happened for a minute:");
-                    current.lock().unwrap().print();
-                    process::exit(101);
+                    let world = Arc::clone(&current.lock().unwrap());
+                    world.print_and_abort();
                 }
             }
         }
@@ -147,7 +146,7 @@ fn main() {
     let mut rounds = 0;
     while rounds == 0 || start.elapsed() < Duration::from_secs(seconds) {
         rounds += 1;
-        let world = Arc::new(World::new());
+        let world = Arc::new(World::new(steps / 4));
         *current.lock().unwrap() = Arc::clone(&world);
         thread::scope(|scope| {
             for at in 0..2 {
@@ -160,6 +159,8 @@ fn main() {
             }
             scope.spawn(|| block(&world, rounds, 10 * steps));
         });
+        world.check();
+        patient::play(&world, &tally, rounds);
         world.check();
         stampede(&world, &tally, rounds, 20 * herd);
         world.check();

@@ -2,8 +2,10 @@
 //! hand, runtimes on threads, and the roads that a wake-up may take.
 #![allow(dead_code, unused_imports, reason = "each binary uses a part of it")]
 
+pub(crate) mod orders;
 pub(crate) mod probe;
 pub(crate) mod roads;
+pub(crate) mod stall;
 
 pub(crate) use self::{
     probe::{Act, Hand, Probe},

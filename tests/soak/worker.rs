@@ -4,13 +4,13 @@ use std::{
     future::poll_fn,
     pin::pin,
     sync::{Arc, atomic::Ordering::SeqCst},
-    task::Poll,
+    task::{Context, Poll, Waker},
 };
 
 use compio_sync::{RwLockUpgradableReadGuard, RwLockWriteGuard};
 
 use super::{
-    common::{Random, yield_now},
+    common::{Probe, Random, yield_now},
     world::{PERMITS, Tally, VALUE, World},
 };
 
@@ -20,15 +20,33 @@ pub(crate) struct Worker {
     pub(crate) random: Random,
 }
 
+/// A waker that only counts, and its count.
+struct Calls(Waker, Arc<Probe>);
+
+impl Calls {
+    fn new() -> Self {
+        let probe = Probe::new();
+        Self(probe.waker(), probe)
+    }
+}
+
 impl Worker {
     /// Waits for it, or gives up after as many turns as chance has it.
     pub(crate) async fn try_wait<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let turns = self.random.below(5);
         let mut future = pin!(future);
-        for turn in 0..=turns {
-            let now = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        // Its own turns poll it, too, so whether it was woken is known of a waker of its own alone.
+        let calls = self.random.one_in(2).then(Calls::new);
+        for _ in 0..=turns {
+            let now = poll_fn(|cx| {
+                Poll::Ready(match &calls {
+                    Some(calls) => future.as_mut().poll(&mut Context::from_waker(&calls.0)),
+                    None => future.as_mut().poll(cx),
+                })
+            })
+            .await;
             if let Poll::Ready(output) = now {
-                if turn > 0 {
+                if calls.is_some_and(|calls| calls.1.wakes() > 0) {
                     self.tally.woken.fetch_add(1, SeqCst);
                 }
                 return Some(output);
@@ -39,7 +57,7 @@ impl Worker {
         None
     }
 
-    /// Waits for it to the end.
+    /// Waits for it to the end. Only its waker polls it again.
     pub(crate) async fn wait<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         let mut waited = false;
@@ -50,10 +68,11 @@ impl Worker {
         })
         .await;
         self.tally.woken.fetch_add(u64::from(waited), SeqCst);
+        self.tally.ended.fetch_add(1, SeqCst);
         output
     }
 
-    async fn pause(&mut self) {
+    pub(crate) async fn pause(&mut self) {
         for _ in 0..self.random.below(3) {
             yield_now().await;
         }

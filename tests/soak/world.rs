@@ -3,11 +3,12 @@
 use std::{
     fmt::Debug,
     sync::{
-        Mutex as StdMutex, PoisonError,
+        Arc, Mutex as StdMutex, PoisonError,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
 };
 
+use super::{common::stall, patient::Patience};
 use compio_sync::{
     Barrier, CancellationToken, Condvar, Event, Latch, Mutex, Notify, OnceCell, RwLock, Semaphore,
     WaitGroup,
@@ -34,10 +35,14 @@ pub(crate) struct World {
     child: StdMutex<CancellationToken>,
     pub(crate) group: WaitGroup,
     pub(crate) latch: Latch,
+    /// What a herd waits for, one after the other.
+    pub(crate) go: Event,
+    pub(crate) stop: CancellationToken,
+    pub(crate) patience: Patience,
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(rounds: usize) -> Self {
         let root = CancellationToken::new();
         Self {
             semaphore: Semaphore::new(PERMITS),
@@ -50,9 +55,12 @@ impl World {
             barrier: Barrier::new(3),
             cell: OnceCell::new(),
             child: StdMutex::new(root.child_token()),
+            stop: root.child_token(),
             root,
             group: WaitGroup::new(),
             latch: Latch::new(LATCH),
+            go: Event::new(),
+            patience: Patience::new(rounds),
         }
     }
 
@@ -70,8 +78,8 @@ impl World {
         std::mem::replace(&mut place, child)
     }
 
-    pub(crate) fn print(&self) {
-        let all: [&dyn Debug; 13] = [
+    fn parts(&self) -> Vec<&dyn Debug> {
+        let mut all: Vec<&dyn Debug> = vec![
             &self.semaphore,
             &self.mutex,
             &self.changed,
@@ -85,8 +93,18 @@ impl World {
             &self.child,
             &self.group,
             &self.latch,
+            &self.go,
+            &self.stop,
         ];
-        all.iter().for_each(|one| eprintln!("{one:?}"));
+        all.extend(self.patience.parts());
+        all
+    }
+
+    pub(crate) fn print_and_abort(self: &Arc<Self>) -> ! {
+        stall::print_and_abort((0..self.parts().len()).map(|n| {
+            let world = Arc::clone(self);
+            move || format!("{:?}", world.parts()[n])
+        }))
     }
 
     /// All tasks are gone.
@@ -105,8 +123,10 @@ impl World {
             self.child().waiter_count(),
             self.group.waiter_count(),
             self.latch.waiter_count(),
+            self.go.waiter_count(),
+            self.stop.waiter_count(),
         ];
-        assert_eq!(waiters, [0; 13], "somebody still waits");
+        assert_eq!(waiters, [0; 15], "somebody still waits");
         assert!(self.group.is_empty(), "somebody is still counted");
         assert!(!self.child().is_cancelled());
         if let Some(value) = self.cell.get() {
@@ -118,21 +138,25 @@ impl World {
         assert!(self.turns.try_lock().is_some(), "a mutex is still locked");
         let data = self.lock.try_write().expect("a lock is still held");
         assert_eq!(data.0, data.1);
+        self.patience.check();
     }
 }
 
 /// What has happened so far, for the watchdog and for the last line.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Waits that were pending and came to an end.
+    /// Waits that were pending, were woken and came to an end.
     pub(crate) woken: AtomicU64,
     /// Waits that were pending and were dropped.
     pub(crate) dropped: AtomicU64,
     pub(crate) runtimes: AtomicU64,
+    /// Waits of those who do not give up that came to an end.
+    pub(crate) ended: AtomicU64,
 }
 
 impl Tally {
+    /// Without what the impatient do: that goes on when nobody is woken any more.
     pub(crate) fn steps(&self) -> u64 {
-        self.woken.load(SeqCst) + self.dropped.load(SeqCst) + self.runtimes.load(SeqCst)
+        self.ended.load(SeqCst) + self.runtimes.load(SeqCst)
     }
 }
