@@ -3,18 +3,19 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicUsize, Ordering::SeqCst},
     },
     task::Poll,
 };
 
 use super::{
     common::{
-        Hand, Random, on_another_thread, park_on, rounds, settle, spawn, until, watchdog, yield_now,
+        Hand, Random, on_another_thread, orders::Orders, park_on, rounds, settle, spawn, until,
+        watchdog, yield_now,
     },
     steady::{in_runtime, on_runtimes},
 };
-use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
+use compio_sync::{Event, Mutex, Notify, Semaphore};
 use futures_util::future::{Either, join_all, select};
 
 /// Polls `future` a few times, and drops it if it is not ready by then.
@@ -127,55 +128,33 @@ fn impatient_tasks_of_several_runtimes_leave_the_mutex_free() {
 #[test]
 fn impatient_consumers_lose_no_notification_of_a_condvar() {
     let _dog = watchdog();
-    let n = rounds(3000);
-    let (queue, filled) = (Mutex::new(Vec::new()), Condvar::new());
-    let over = AtomicBool::new(false);
-    let taken: usize = on_runtimes(3, async |me| {
-        let mut random = Random::new(me as u64 + 1);
+    let n = rounds(400);
+    let orders = Arc::new(Orders::new());
+    let sums = on_runtimes(3, async |me| {
         if me == 0 {
-            for i in 0..n {
-                queue.lock().await.push(i);
-                // One for each: if one is lost, an item stays behind, as nobody looks.
-                filled.notify_one();
-                if random.one_in(4) {
-                    yield_now().await;
-                }
-            }
-            until(|| queue.try_lock().is_some_and(|queue| queue.is_empty())).await;
-            over.store(true, SeqCst);
-            drop(queue.lock().await);
-            filled.notify_all();
-            return 0;
+            return orders.produce(n, Random::new(1)).await;
         }
-        let consumers = (0..20).map(|i| {
-            let mut random = Random::new((me * 20 + i) as u64);
-            let (queue, filled, over) = (&queue, &filled, &over);
-            async move {
-                let mut taken = 0;
-                loop {
-                    let guard = queue.lock().await;
-                    if over.load(SeqCst) {
-                        return taken;
-                    }
-                    let wait =
-                        filled.wait_while(guard, |queue| queue.is_empty() && !over.load(SeqCst));
-                    // The last of each runtime is patient, so that somebody always waits.
-                    let guard = if i == 0 {
-                        Some(wait.await)
+        // Some of each runtime are patient, so that somebody is there for every item.
+        let tasks: Vec<_> = (0..20)
+            .map(|i| {
+                let orders = orders.clone();
+                spawn(async move {
+                    if i < 2 {
+                        orders.patient(|| ()).await
                     } else {
-                        give_up(wait, random.below(8)).await
-                    };
-                    taken += usize::from(guard.and_then(|mut queue| queue.pop()).is_some());
-                }
-            }
-        });
-        join_all(consumers).await.into_iter().sum()
-    })
-    .into_iter()
-    .sum();
-    assert_eq!(taken, n);
-    assert!(!queue.is_locked());
-    assert_eq!(queue.waiter_count() + filled.waiter_count(), 0);
+                        orders.impatient(Random::new((me * 20 + i) as u64)).await
+                    }
+                })
+            })
+            .collect();
+        let mut taken = 0;
+        for task in tasks {
+            taken += task.await.unwrap();
+        }
+        taken
+    });
+    assert_eq!(sums[0], sums[1] + sums[2]);
+    orders.check();
 }
 
 #[test]
