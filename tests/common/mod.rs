@@ -14,6 +14,7 @@ pub(crate) use self::{
 
 use std::{
     cell::Cell,
+    fmt::Debug,
     future::poll_fn,
     mem::ManuallyDrop,
     panic::{AssertUnwindSafe, Location, catch_unwind},
@@ -46,7 +47,19 @@ pub(crate) fn rounds(n: usize) -> usize {
 
 /// Ends the whole process if the test that holds it does not end. To be held by the
 /// first line of each test.
-pub(crate) struct Watchdog(mpsc::Sender<()>);
+pub(crate) struct Watchdog {
+    shown: Arc<Mutex<Vec<Arc<dyn Debug + Send + Sync>>>>,
+    _alive: mpsc::Sender<()>,
+}
+
+impl Watchdog {
+    /// Shares `value`, which is printed if the test does not end.
+    pub(crate) fn shown<T: Debug + Send + Sync + 'static>(&self, value: T) -> Arc<T> {
+        let value = Arc::new(value);
+        self.shown.lock().unwrap().push(value.clone());
+        value
+    }
+}
 
 #[must_use]
 #[track_caller]
@@ -55,17 +68,24 @@ pub(crate) fn watchdog() -> Watchdog {
         true => 900,
         false => 400, // A busy machine takes ten times as long as an idle one.
     });
-    let limit = limit * u32::try_from(stress()).expect("STRESS is not that large");
+    // More rounds take longer, but so much is for a machine that is busy with something else.
+    let limit = limit + limit / 20 * u32::try_from(stress()).expect("STRESS is not that large");
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let at = Location::caller();
     let (alive, dog) = mpsc::channel();
+    let shown = Arc::<Mutex<Vec<Arc<dyn Debug + Send + Sync>>>>::default();
+    let watched = shown.clone();
     thread::spawn(move || {
         if dog.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
             eprintln!("{name} ({at}) has not ended within {limit:?}: it hangs");
-            std::process::abort();
+            let shown = std::mem::take(&mut *watched.lock().unwrap());
+            stall::print_and_abort(shown.into_iter().map(|part| move || format!("{part:?}")));
         }
     });
-    Watchdog(alive)
+    Watchdog {
+        shown,
+        _alive: alive,
+    }
 }
 
 /// A fresh runtime.

@@ -13,8 +13,8 @@ use compio_sync::{Condvar, Event, Mutex, Notify, Semaphore};
 
 #[test]
 fn permits_made_and_forgotten_while_others_use_them() {
-    let _dog = watchdog();
-    let semaphore = Semaphore::new(5);
+    let dog = watchdog();
+    let semaphore = dog.shown(Semaphore::new(5));
     let inside = AtomicUsize::new(0);
     on_runtimes(3, async |me| {
         let mut random = Random::new(me as u64 + 1);
@@ -109,8 +109,8 @@ fn mixed_operations_of_tasks_on_one_set_of_primitives() {
 
 #[test]
 fn runtimes_come_and_go_while_others_wake_their_tasks() {
-    let _dog = watchdog();
-    let semaphore = Arc::new(Semaphore::new(3));
+    let dog = watchdog();
+    let semaphore = dog.shown(Semaphore::new(3));
     let (notify, mutex) = (Arc::new(Notify::new()), Arc::new(Mutex::new(0)));
     std::thread::scope(|scope| {
         for seed in 0..3 {

@@ -52,8 +52,8 @@ fn a_hundred_thousand_rapid_cycles() {
 
 #[test]
 fn rapid_cycles_of_several_runtimes_over_one_permit() {
-    let _dog = watchdog();
-    let semaphore = Semaphore::new(1);
+    let dog = watchdog();
+    let semaphore = dog.shown(Semaphore::new(1));
     let counter = std::sync::atomic::AtomicUsize::new(0);
     on_runtimes(3, async |_| {
         for _ in 0..rounds(10_000) {
@@ -73,8 +73,8 @@ fn rapid_cycles_of_several_runtimes_over_one_permit() {
 
 #[test]
 fn requests_of_all_sizes_by_tasks_of_several_runtimes() {
-    let _dog = watchdog();
-    let semaphore = Arc::new(Semaphore::new(7));
+    let dog = watchdog();
+    let semaphore = dog.shown(Semaphore::new(7));
     on_runtimes(3, async |me| {
         let tasks: Vec<_> = (0..50)
             .map(|i| {
@@ -106,8 +106,8 @@ fn requests_of_all_sizes_by_tasks_of_several_runtimes() {
 
 #[test]
 fn one_lock_of_tasks_runtimes_and_threads() {
-    let _dog = watchdog();
-    let mutex = Arc::new(Mutex::new(0));
+    let dog = watchdog();
+    let mutex = dog.shown(Mutex::new(0));
     let turns = rounds(200);
     std::thread::scope(|scope| {
         for _ in 0..2 {

@@ -31,33 +31,47 @@ async fn give_up<F: Future>(future: F, patience: usize) -> Option<F::Output> {
 /// Those who stay keep step, whoever comes with them and goes.
 #[test]
 fn impatient_tasks_at_a_barrier_let_nobody_through_early() {
-    let _dog = watchdog();
+    let dog = watchdog();
     const PARTIES: usize = 12;
     let steps = rounds(300);
-    let barrier = Arc::new(Barrier::new(PARTIES));
+    let barrier = dog.shown(Barrier::new(PARTIES));
     let (arrived, passed, led) = (
         Arc::new(AtomicUsize::new(0)),
         Arc::new(AtomicUsize::new(0)),
         Arc::new(AtomicUsize::new(0)),
     );
-    let over = Arc::new(AtomicUsize::new(0));
+    // How many of those who stay have still to go their steps: as many as it takes.
+    let staying = Arc::new(AtomicUsize::new(PARTIES));
     on_runtimes(3, async |me| {
         let tasks: Vec<_> = (0..PARTIES + 4)
             .map(|i| {
-                let (barrier, over) = (barrier.clone(), over.clone());
+                let (barrier, staying) = (barrier.clone(), staying.clone());
                 let (arrived, passed, led) = (arrived.clone(), passed.clone(), led.clone());
                 let mut random = Random::new((me * 100 + i) as u64 + 1);
+                let stays = me < 2 && i < PARTIES / 2;
                 spawn(async move {
-                    while over.load(SeqCst) < steps {
+                    let mut step = 0;
+                    while if stays {
+                        step < steps
+                    } else {
+                        staying.load(SeqCst) > 0
+                    } {
+                        step += 1;
                         // Each asks once more than it is counted for, if it gives up.
                         arrived.fetch_add(1, SeqCst);
                         let wait = barrier.wait();
-                        match give_up(wait, random.below(12)).await {
+                        let wait = async {
+                            if stays {
+                                Some(wait.await)
+                            } else {
+                                give_up(wait, random.below(12)).await
+                            }
+                        };
+                        match wait.await {
                             Some(result) => {
                                 passed.fetch_add(1, SeqCst);
                                 if result.is_leader() {
                                     led.fetch_add(1, SeqCst);
-                                    over.fetch_add(1, SeqCst);
                                 }
                                 let (passed, led) = (passed.load(SeqCst), led.load(SeqCst));
                                 // A leader may not have been counted yet, for each runtime one.
@@ -65,6 +79,9 @@ fn impatient_tasks_at_a_barrier_let_nobody_through_early() {
                             }
                             None => yield_now().await,
                         }
+                    }
+                    if stays {
+                        staying.fetch_sub(1, SeqCst);
                     }
                 })
             })

@@ -185,8 +185,8 @@ fn each_lock_of_a_mutex_is_the_only_one() {
 
 #[test]
 fn no_permit_of_a_semaphore_is_lost() {
-    let _dog = watchdog();
-    let semaphore = Arc::new(Semaphore::new(4));
+    let dog = watchdog();
+    let semaphore = dog.shown(Semaphore::new(4));
     everywhere(
         |mut random| {
             let semaphore = semaphore.clone();
@@ -274,49 +274,81 @@ fn the_one_notification_goes_from_hand_to_hand() {
     assert!(once(notify.notified()).is_some());
 }
 
-/// Consumers are notified one by one or all at once, and give up at any time.
+/// Threads that block take one token for each time that they are told, while others come and give
+/// up. If a notification is lost its token stays, and the one that makes them waits for ever.
 #[test]
 fn no_token_of_a_condvar_is_lost() {
-    let _dog = watchdog();
-    let each = rounds(20_000);
-    let (tokens, come) = (Mutex::new(0_usize), Condvar::new());
-    thread::scope(|scope| {
-        for seed in 0..3 {
-            let (tokens, come) = (&tokens, &come);
-            scope.spawn(move || {
-                let mut random = Random::new(seed);
-                let mut got = 0;
-                while got < each {
-                    if random.one_in(4) {
-                        let guard = tokens.blocking_lock();
-                        *come.blocking_wait_while(guard, |tokens| *tokens == 0) -= 1;
-                        got += 1;
-                    } else if let Some(guard) = tokens.try_lock() {
-                        let mut wait = Hand::new(come.wait_while(guard, |tokens| *tokens == 0));
-                        for _ in 0..random.below(3) {
-                            if let Poll::Ready(mut guard) = wait.poll() {
-                                *guard -= 1;
-                                got += 1;
-                                break;
-                            }
-                        }
-                    }
+    let dog = watchdog();
+    let n = rounds(5000);
+    // How many block, and how many tokens there are; none any more when it is over.
+    let state = dog.shown(Mutex::new((0_usize, Some(0_usize))));
+    let come = dog.shown(Condvar::new());
+    let took = thread::scope(|scope| {
+        let patient = || {
+            let mut took = 0;
+            let mut guard = state.blocking_lock();
+            while guard.1.is_some() {
+                guard.0 += 1;
+                guard = come.blocking_wait(guard);
+                guard.0 -= 1;
+                if let Some(tokens) = &mut guard.1 {
+                    *tokens = tokens.checked_sub(1).expect("it was told of one");
+                    took += 1;
                 }
-            });
-        }
-        for n in 0..3 * each {
-            let mut guard = tokens.blocking_lock();
-            *guard += 1;
-            if n % 2 == 0 {
+            }
+            took
+        };
+        let impatient = |seed| {
+            let mut random = Random::new(seed);
+            let mut took = 0;
+            loop {
+                let guard = state.blocking_lock();
+                if guard.1.is_none() {
+                    return took;
+                }
+                let mut wait = Hand::new(come.wait(guard));
+                for _ in 0..random.below(4) {
+                    if let Poll::Ready(mut guard) = wait.poll() {
+                        if let Some(tokens) = &mut guard.1 {
+                            *tokens = tokens.checked_sub(1).expect("it was told of one");
+                            took += 1;
+                        }
+                        break;
+                    }
+                    thread::yield_now();
+                }
+            }
+        };
+        let consumers = [
+            scope.spawn(patient),
+            scope.spawn(patient),
+            scope.spawn(move || impatient(1)),
+            scope.spawn(move || impatient(2)),
+        ];
+        for made in 0..=n {
+            // Somebody blocks, and has nothing to take yet.
+            let mut guard = state.blocking_lock();
+            while guard.0 == 0 || guard.1 != Some(0) {
+                drop(guard);
+                thread::yield_now();
+                guard = state.blocking_lock();
+            }
+            if made == n {
+                guard.1 = None;
+                come.notify_all();
+                break;
+            }
+            guard.1 = Some(1);
+            if made % 2 == 0 {
                 drop(guard);
             }
-            if n % 16 == 0 {
-                come.notify_all();
-            } else {
-                come.notify_one();
-            }
+            come.notify_one();
         }
+        consumers
+            .into_iter()
+            .map(|consumer| consumer.join().expect("no consumer panics"))
+            .sum::<usize>()
     });
-    assert_eq!(tokens.try_lock().map(|tokens| *tokens), Some(0));
-    assert_eq!((tokens.waiter_count(), come.waiter_count()), (0, 0));
+    assert_eq!(took, n);
+    assert_eq!((state.waiter_count(), come.waiter_count()), (0, 0));
 }
