@@ -87,7 +87,7 @@ rm -f "$work"/build-*
 llvm profdata merge -sparse "$work"/test-*.profraw -o "$work/all.profdata"
 # the first binary is named without the option
 set -- "${objects[@]:1}" -instr-profile "$work/all.profdata" \
-    -ignore-filename-regex='(^|/)(models|tests|benches|examples|registry|rustc)/|/src/sys/(loom|shuttle)\.rs|runtime_loom\.rs'
+    -ignore-filename-regex="^$CRATE_DIR/(src/models|tests|benches|examples)/|/(registry|rustc)/|/src/.*/tests\.rs|/src/sys/(loom|shuttle)\.rs|_loom\.rs"
 [ -z "$lcov" ] || llvm cov export -format=lcov "$@" >"$lcov"
 llvm cov export -format=lcov "$@" >"$work/all.lcov"
 
