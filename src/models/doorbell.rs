@@ -1,30 +1,14 @@
 //! Models of the doorbells of the kernels: how they are armed again.
 
-use std::{collections::VecDeque, future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{collections::VecDeque, sync::Arc};
 
 use loom::{
     sync::{Condvar, Mutex},
     thread,
 };
 
-use super::{Bound, Cell, check, join, rows::Row};
+use super::{Bound, Cell, both, check, join, rows::Row};
 use crate::{Event, sys::slot::Slot, waiter_queue::Futex};
-
-/// Waits for an event twice at once: who sets it posts.
-async fn wait(event: &Event) {
-    let (mut first, mut second) = (pin!(event.wait()), pin!(event.wait()));
-    let mut left = (true, true);
-    poll_fn(|cx| {
-        left.0 = left.0 && first.as_mut().poll(cx).is_pending();
-        left.1 = left.1 && second.as_mut().poll(cx).is_pending();
-        if left.0 || left.1 {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
-}
 
 /// Each event is set by a thread of its own, and awaited after the one before.
 fn rung<const EVENTS: usize>(refuses: bool) {
@@ -37,7 +21,8 @@ fn rung<const EVENTS: usize>(refuses: bool) {
     let runtime = futex.hang();
     futex.block_on(&runtime, async {
         for event in &*events {
-            wait(event).await;
+            // Two waiters: who sets it posts.
+            both(event.wait(), event.wait()).await;
         }
     });
     drop(runtime);

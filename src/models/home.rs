@@ -4,16 +4,11 @@
 //! posted. That a doorbell is rung at most once between two drains, and how many tasks are
 //! woken directly, is checked by the runtime of the models.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{future::poll_fn, sync::Arc, task::Context};
 
 use loom::thread;
 
-use super::{Bound, Cell, Hand, block_on_both, check, join, rows::Row};
+use super::{Bound, Cell, Hand, block_on_both, both, check, join, rows::Row};
 use crate::{
     Event, Notify, Semaphore,
     waiter_queue::{Kind, Runtime},
@@ -22,22 +17,6 @@ use crate::{
 fn give(semaphore: &Arc<Semaphore>, permits: usize) -> thread::JoinHandle<()> {
     let semaphore = Arc::clone(semaphore);
     thread::spawn(move || semaphore.add_permits(permits))
-}
-
-/// Both, in one task.
-async fn both<F: Future, G: Future>(first: F, second: G) {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    let mut left = (true, true);
-    poll_fn(|cx| {
-        left.0 = left.0 && first.as_mut().poll(cx).is_pending();
-        left.1 = left.1 && second.as_mut().poll(cx).is_pending();
-        if left.0 || left.1 {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
 }
 
 fn set(event: &Arc<Event>) -> thread::JoinHandle<()> {

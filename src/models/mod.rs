@@ -228,6 +228,22 @@ fn block_on_both<F: Future, G: Future>(first: F, second: G) {
     }));
 }
 
+/// Both, in one task.
+async fn both<F: Future, G: Future>(first: F, second: G) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let mut left = (true, true);
+    poll_fn(|cx| {
+        left.0 = left.0 && first.as_mut().poll(cx).is_pending();
+        left.1 = left.1 && second.as_mut().poll(cx).is_pending();
+        if left.0 || left.1 {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+}
+
 fn join<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
     for thread in threads {
         thread.join().unwrap();

@@ -74,6 +74,8 @@ impl Futex {
     fn wait(&self, home: &Home, seen: u32) -> impl Future<Output = bool> {
         let mut is_armed = false;
         poll_fn(move |cx| {
+            // Neither cloned nor dropped under the lock.
+            let waker = cx.waker().clone();
             let mut armed = self.armed.lock().unwrap();
             if self.refuses {
                 return Poll::Ready(false);
@@ -85,7 +87,7 @@ impl Futex {
                     return Poll::Ready(true);
                 }
                 is_armed = true;
-                *armed = Some(cx.waker().clone());
+                *armed = Some(waker);
             } else if armed.is_none() {
                 drop(armed);
                 home.wake_tasks();
