@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use common::{Act, Hand, Probe, is_slow, watchdog};
+use common::{Act, Hand, Probe, is_slow, keep, watchdog};
 use compio_sync::{Barrier, Event, Notify, WaitGroup};
 
 /// More than are woken in one go, so that the rest is still to be woken when the first is.
@@ -58,7 +58,7 @@ fn a_wait_group() {
     static GROUP: WaitGroup = WaitGroup::new();
     let _dog = watchdog();
     let guard = GROUP.add();
-    let last: &Mutex<_> = Box::leak(Box::new(Mutex::new(None)));
+    let last = keep(Mutex::new(None));
     held_up(
         || GROUP.wait(),
         || drop(guard),
