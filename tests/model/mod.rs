@@ -39,8 +39,12 @@ const SLOTS: usize = 6;
 /// A program has fewer operations than this, half as many on the average.
 const LENGTH: usize = 256;
 
-/// The tests that share `COMPIO_SYNC_FUZZ_OPS`: each primitive's three.
-const TESTS: usize = 3 * bytes::ALL.len();
+/// How many times fewer programs are on the move.
+const FEWER: u32 = 4;
+
+/// What the tests that share `COMPIO_SYNC_FUZZ_OPS` take of it: of each primitive two whole
+/// ones, and a small one.
+const SHARES: usize = (2 * FEWER as usize + 1) * bytes::ALL.len();
 
 /// A primitive and its model.
 trait World {
@@ -108,7 +112,7 @@ fn cases() -> (u32, bool) {
         Some(value.parse::<u64>().expect("a number"))
     };
     let asked = number("COMPIO_SYNC_FUZZ_OPS")
-        .map(|ops| ops.div_ceil((TESTS * LENGTH / 2) as u64))
+        .map(|ops| (ops * u64::from(FEWER)).div_ceil((SHARES * LENGTH / 2) as u64))
         .or_else(|| number("PROPTEST_CASES"));
     let few = if cfg!(miri) {
         2
@@ -133,7 +137,7 @@ fn fuzz_on_the_move<O: Copy + Debug + 'static>(
     op: fn(u8, Args) -> O,
     run: impl Fn(usize, &[O]) -> Verdict,
 ) {
-    fuzz_at(places::of_kind, 4, op, run);
+    fuzz_at(places::of_kind, FEWER, op, run);
 }
 
 fn fuzz_at<O: Copy + Debug + 'static>(
