@@ -1,5 +1,5 @@
-//! The condition variable: two that take turns, a herd that is notified at once, and a bounded
-//! buffer.
+//! The condition variable: two that take turns, a herd that is notified at once, tasks that meet,
+//! and a bounded buffer.
 //!
 //! `cargo bench --bench condvar [-- FILTER]`. Times are for a turn, a waiter, or an item.
 
@@ -104,6 +104,57 @@ fn herd(c: &mut Criterion) {
     }
 }
 
+/// 16 tasks of so many runtimes meet again and again: the last that comes notifies the others, under
+/// the mutex or after it. Kept: who comes back keeps the mutex while the others have a turn.
+fn meet(c: &mut Criterion) {
+    const TASKS: usize = 16;
+    type Table = (Mutex<(usize, u64)>, Condvar);
+    async fn come(table: Arc<Table>, generations: u64, kept: bool, under: bool) {
+        let (state, full) = &*table;
+        for _ in 0..generations {
+            let mut state = state.lock().await;
+            let generation = state.1;
+            state.0 += 1;
+            if state.0 == TASKS {
+                *state = (0, generation + 1);
+                if !under {
+                    drop(state);
+                }
+                full.notify_all();
+                continue;
+            }
+            let state = full.wait_while(state, |now| now.1 == generation).await;
+            if kept {
+                turn().await;
+            }
+            drop(state);
+        }
+    }
+    let mut group = c.benchmark_group("condvar/16 tasks meet, runtimes");
+    group.throughput(Throughput::Elements(TASKS as u64));
+    for (name, kept, under) in [
+        ("at once", false, false),
+        ("under the mutex", false, true),
+        ("kept for a turn", true, false),
+    ] {
+        for runtimes in [1, 2] {
+            group.bench_with_input(
+                BenchmarkId::new(name, runtimes),
+                &runtimes,
+                |b, &runtimes| {
+                    b.iter_custom(|n| {
+                        let table = Arc::<Table>::default();
+                        on_runtimes(runtimes, async || {
+                            let task = || come(table.clone(), n, kept, under);
+                            tasks(TASKS / runtimes, task).await;
+                        })
+                    });
+                },
+            );
+        }
+    }
+}
+
 #[derive(Default)]
 struct Buffer {
     items: Mutex<VecDeque<u64>>,
@@ -181,6 +232,7 @@ fn main() {
     nobody(&mut criterion);
     take_turns(&mut criterion);
     herd(&mut criterion);
+    meet(&mut criterion);
     bounded_buffer(&mut criterion);
     criterion.final_summary();
 }

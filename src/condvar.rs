@@ -7,26 +7,13 @@ use std::{fmt, pin::Pin};
 pub use self::wait::{CondvarWait, CondvarWaitWhile};
 use crate::{
     mutex::{MutexGuard, RawMutex},
-    sys::sync::{AtomicBool, AtomicPtr, Ordering, const_fn},
+    sys::sync::{AtomicBool, AtomicPtr, Ordering, const_fn, say},
     waiter_queue::{Locked, Waiter, WaiterQueue, block_on},
 };
-
-/// The levels of the queues that a waiter goes through before that of the mutex.
-const WAITING: u8 = 0;
-const CALLED: u8 = 1;
 
 /// How a waiter was notified: its note.
 const ONE: usize = 1;
 const ALL: usize = 2;
-/// As `ALL`, and it is woken, to lead the others to the mutex.
-const LEAD: usize = 3;
-
-/// How many waiters are moved under one lock.
-#[cfg(not(loom))]
-const CHUNK: usize = 128;
-/// Small, so that models see more than one.
-#[cfg(loom)]
-const CHUNK: usize = 1;
 
 /// Lets tasks and threads wait until data behind a [`Mutex`](crate::Mutex) has changed.
 ///
@@ -37,10 +24,13 @@ const CHUNK: usize = 1;
 ///
 /// # Fairness
 ///
-/// Notifications go to waiters in the order in which they began to wait.
-/// [`notify_all`](Self::notify_all) of a thousand waiters does not wake them all to fight
-/// for the mutex: it wakes the first, which leads the others into the queue of the mutex,
-/// where each is woken when it is its turn.
+/// Notifications go to waiters in the order in which they began to wait. Who is notified is woken
+/// and locks the mutex as anybody else does: at once if it is free; else it waits in the queue of
+/// the mutex, where it is overtaken [no more than others](crate::Mutex#fairness).
+///
+/// [`notify_all`](Self::notify_all) wakes all at once, in that order. The tasks of a runtime run one
+/// after another, so they lock the mutex in that order, too, if nobody else uses it; and each finds
+/// it free, unless one keeps it across an `.await`.
 ///
 /// # Cancel safety
 ///
@@ -49,10 +39,11 @@ const CHUNK: usize = 1;
 /// - dropped before it was first polled: the guard in it is dropped, which unlocks;
 /// - dropped while it waits: it loses its place, and nothing else;
 /// - dropped after it was notified, but before it was ready: a
-///   [`notify_one`](Self::notify_one) goes to the next waiter, and the mutex likewise.
+///   [`notify_one`](Self::notify_one) goes to the next waiter, and the mutex likewise, if it
+///   was this one's turn.
 ///
 /// A wait that was notified and is leaked ([`std::mem::forget`]) takes with it what it was
-/// to hand on: its notification, or the turn of those that it would have led.
+/// to hand on: its notification, or the mutex.
 ///
 /// # Examples
 ///
@@ -77,16 +68,12 @@ const CHUNK: usize = 1;
 /// # })
 /// ```
 pub struct Condvar {
-    /// Those that wait for a notification.
-    waiting: WaiterQueue,
-    /// Those that `notify_all` has notified, until one of them leads them to their mutex.
-    /// Locked after `waiting`, before a mutex's queue.
-    called: WaiterQueue,
-    /// Whether `waiting` may hold somebody. Set before the waiter unlocks its mutex and
-    /// cleared under that queue's lock.
+    queue: WaiterQueue,
+    /// Whether the queue may hold somebody. Set before the waiter unlocks its mutex and
+    /// cleared under the queue's lock.
     occupied: AtomicBool,
-    /// The mutex of those in the two queues, to compare: a wait may be leaked, so nothing
-    /// keeps the mutex where it is. Changed while both are locked and empty.
+    /// The mutex of those in the queue, to compare: a wait may be leaked, so nothing
+    /// keeps the mutex where it is. Changed under the queue's lock while it is empty.
     mutex: AtomicPtr<RawMutex>,
 }
 
@@ -103,8 +90,7 @@ impl Condvar {
         #[must_use]
         pub fn new() -> Self {
             Self {
-                waiting: WaiterQueue::at(WAITING),
-                called: WaiterQueue::at(CALLED),
+                queue: WaiterQueue::new(),
                 occupied: AtomicBool::new(false),
                 mutex: AtomicPtr::new(std::ptr::null_mut()),
             }
@@ -203,23 +189,6 @@ impl Condvar {
     /// thread::scope(|scope| {
     ///     scope.spawn(|| {
     ///         *ready.blocking_lock() = true;
-    ///         changed.notify_all();
-    ///     });
-    ///     let guard = changed.blocking_wait_while(ready.blocking_lock(), |ready| !*ready);
-    ///     assert!(*guard);
-    /// });
-    /// ```
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use compio_sync::{Condvar, Mutex};
-    /// use std::thread;
-    ///
-    /// let (ready, changed) = (Mutex::new(false), Condvar::new());
-    /// thread::scope(|scope| {
-    ///     scope.spawn(|| {
-    ///         *ready.blocking_lock() = true;
     ///         changed.notify_one();
     ///     });
     ///     let mut guard = ready.blocking_lock();
@@ -288,14 +257,17 @@ impl Condvar {
         // Relaxed: who has had the mutex after the waiter is ordered by the mutex, and so sees
         // what `enter` stored, or something later. The queue's lock orders what follows.
         if self.occupied.load(Ordering::Relaxed) {
-            let mut waiting = self.waiting.lock();
-            if waiting.note_first(ONE) && waiting.wake_first() {
-                self.vacate(&waiting);
+            let mut queue = self.queue.lock();
+            if queue.note_first(ONE) && queue.wake_first() {
+                self.vacate(&queue);
             }
         }
     }
 
-    /// Notifies all that wait now.
+    /// Notifies all that wait now. Nobody waits: nothing happens.
+    ///
+    /// They are woken at once, in the order in which they began to wait, and lock the mutex one
+    /// after another. Unlocking the mutex first spares them a second wait, for the mutex.
     ///
     /// # Examples
     ///
@@ -323,91 +295,47 @@ impl Condvar {
     /// ```
     pub fn notify_all(&self) {
         // Relaxed: as in `notify_one`.
-        if !self.occupied.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut most = self.waiting.lock().new_round();
-        while self.call(&mut most) {}
-        // After all are called, so that none is without a leader: whoever is called is
-        // behind one that was woken to lead, or will be by its notifier.
-        let mut called = self.called.lock();
-        if called.note_first(LEAD) {
-            called.wake_first();
-        }
-    }
-
-    /// Calls some of those that waited when the last round began, at most so many. Returns whether
-    /// there may be more.
-    fn call(&self, most: &mut usize) -> bool {
-        let mut waiting = self.waiting.lock();
-        let mut called = self.called.lock();
-        let more = (0..CHUNK).all(|_| {
-            let is_next = *most > 0 && waiting.first_is_old();
-            *most -= usize::from(is_next);
-            is_next && waiting.note_first(ALL) && waiting.move_first(&mut called)
-        });
-        self.vacate(&waiting);
-        more
-    }
-
-    /// By a waiter, which lends its mutex: moves those that are called into the queue of
-    /// the mutex, if it is theirs, too.
-    fn lead(&self, raw: &RawMutex) {
-        loop {
-            let mut called = self.called.lock();
-            // Relaxed: changes under the lock that we hold. Theirs is another mutex only if
-            // those that we were to lead have all gone.
-            if called.is_empty() || !std::ptr::eq(self.mutex.load(Ordering::Relaxed), raw) {
-                return;
-            }
-            let mut to = raw.queue().lock();
-            let more = (0..CHUNK).all(|_| called.move_first(&mut to));
-            raw.adopt(&mut to);
-            let wakeups = to.unlock_quietly();
-            drop(called);
-            drop(wakeups);
-            if !more {
-                return;
-            }
+        if self.occupied.load(Ordering::Relaxed) {
+            let mut queue = self.queue.lock();
+            queue.wake_all(ALL);
+            self.vacate(&queue);
         }
     }
 
     /// Under the lock, after waiters have left.
-    fn vacate(&self, waiting: &Locked<'_>) {
-        if waiting.is_empty() {
+    fn vacate(&self, queue: &Locked<'_>) {
+        if queue.is_empty() {
             // Relaxed: changes under the lock that we hold; see `notify_one`.
             self.occupied.store(false, Ordering::Relaxed);
+            say("the condition variable is vacated");
         }
     }
 
     /// Queues a waiter whose mutex is locked.
     fn enter(&self, waiter: Pin<&mut Waiter>, raw: &RawMutex) {
-        let mut waiting = self.waiting.lock();
+        let mut queue = self.queue.lock();
         // Relaxed: changes under the lock that we hold.
         if !std::ptr::eq(self.mutex.load(Ordering::Relaxed), raw) {
-            let called = self.called.lock();
             assert!(
-                waiting.is_empty() && called.is_empty(),
+                queue.is_empty(),
                 "a condition variable is waited for with two mutexes at a time"
             );
             self.mutex
                 .store(std::ptr::from_ref(raw).cast_mut(), Ordering::Relaxed);
         }
-        waiting.push_back(waiter, 0);
+        queue.push_back(waiter, ALL);
         // Relaxed: seen by `notify_one` and `notify_all`, since the mutex is unlocked after this.
         self.occupied.store(true, Ordering::Relaxed);
     }
 
-    /// Takes a waiter out again. False if it has been woken or led to the mutex.
-    fn leave(&self, mut waiter: Pin<&mut Waiter>) -> bool {
-        let mut waiting = self.waiting.lock();
-        if waiting.remove(waiter.as_mut()).is_some() {
-            self.vacate(&waiting);
-            return true;
+    /// Takes a waiter out again. False if it has been woken.
+    fn leave(&self, waiter: Pin<&mut Waiter>) -> bool {
+        let mut queue = self.queue.lock();
+        let left = queue.remove(waiter).is_some();
+        if left {
+            self.vacate(&queue);
         }
-        drop(waiting);
-        // It never moves back, so it is there by now if it ever is.
-        self.called.lock().remove(waiter).is_some()
+        left
     }
 
     /// How many wait for a notification. Those that wait for the mutex after it are in the
@@ -421,7 +349,7 @@ impl Condvar {
     /// ```
     #[must_use]
     pub fn waiter_count(&self) -> usize {
-        self.waiting.waiter_count()
+        self.queue.waiter_count()
     }
 }
 

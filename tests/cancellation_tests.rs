@@ -553,7 +553,6 @@ fn a_notified_condvar_waiter_that_is_dropped_passes_both_on() {
         let (mutex, condvar) = (Mutex::new(0), Condvar::new());
         let first = road.wait(condvar.wait(mutex.try_lock().unwrap()));
         let mut second = road.wait(condvar.wait(mutex.try_lock().unwrap()));
-        // The first becomes the heir of the free mutex.
         road.send(|| condvar.notify_one());
         road.check_on_its_way(&first);
         assert_eq!((condvar.waiter_count(), mutex.waiter_count()), (1, 0));
@@ -587,7 +586,7 @@ fn a_condvar_waiter_dropped_in_the_queue_of_the_mutex_passes_its_notification_on
 }
 
 #[test]
-fn what_notify_all_told_is_not_passed_on_but_the_mutex_is() {
+fn what_notify_all_told_is_not_passed_on() {
     let _dog = watchdog();
     on_each_road(async |road| {
         let (mutex, condvar) = (Mutex::new(0), Condvar::new());

@@ -1,4 +1,4 @@
-//! What the condition variable promises: notifications in order, no herd, no loss.
+//! What the condition variable promises: notifications in order, and no loss.
 
 mod common;
 
@@ -109,70 +109,6 @@ fn it_never_wakes_without_a_notification() {
         waits.iter_mut().for_each(Hand::expect_pending);
     }
     assert!(woken(&waits).is_empty());
-}
-
-#[test]
-fn notify_all_wakes_a_hundred_waiters_one_at_a_time() {
-    let _dog = watchdog();
-    let (mutex, condvar) = (Mutex::new(0), Condvar::new());
-    let mut waits = waits(100, &mutex, &condvar);
-    condvar.notify_all();
-    assert_eq!(condvar.waiter_count(), 0);
-    for i in 0..100 {
-        assert_eq!(woken(&waits), (0..=i).collect::<Vec<_>>());
-        let mut guard = waits[i].expect_ready();
-        *guard += 1;
-        assert_eq!(mutex.waiter_count(), 99 - i);
-        assert_eq!(woken(&waits).len(), i + 1, "nobody else while it is locked");
-    }
-    assert!(waits.iter().all(|wait| wait.wakes() == 1));
-    assert_eq!(*mutex.try_lock().unwrap(), 100);
-}
-
-#[test]
-fn notify_all_under_the_lock_wakes_only_the_first_before_the_unlock() {
-    let _dog = watchdog();
-    let (mutex, condvar) = (Mutex::new(0), Condvar::new());
-    let mut waits = waits(300, &mutex, &condvar);
-    let guard = mutex.try_lock().unwrap();
-    condvar.notify_all();
-    assert_eq!(woken(&waits), [0]);
-    assert_eq!(condvar.waiter_count(), 0);
-    // It leads the others into the queue of the mutex, behind itself.
-    waits[0].expect_pending();
-    assert_eq!(woken(&waits), [0]);
-    assert_eq!(mutex.waiter_count(), 300);
-    drop(guard);
-    assert_eq!(waits[0].wakes(), 2);
-    for i in 0..300 {
-        assert_eq!(woken(&waits), (0..=i).collect::<Vec<_>>());
-        drop(waits[i].expect_ready());
-    }
-    assert!(waits[1..].iter().all(|wait| wait.wakes() == 1));
-    assert!(!mutex.is_locked());
-}
-
-#[test]
-fn a_leader_that_is_dropped_leads_the_others_all_the_same() {
-    let _dog = watchdog();
-    for polled in [false, true] {
-        let (mutex, condvar) = (Mutex::new(0), Condvar::new());
-        let mut waits = waits(300, &mutex, &condvar);
-        let guard = mutex.try_lock().unwrap();
-        condvar.notify_all();
-        if polled {
-            waits[0].expect_pending();
-        }
-        drop(waits.remove(0));
-        assert!(woken(&waits).is_empty());
-        assert_eq!(mutex.waiter_count(), 299);
-        drop(guard);
-        for wait in &mut waits {
-            assert_eq!(wait.wakes(), 1);
-            drop(wait.expect_ready());
-        }
-        assert!(!mutex.is_locked());
-    }
 }
 
 #[test]
@@ -377,8 +313,16 @@ fn threads_and_tasks_wait_in_one_queue() {
             }
             until(|| shared.1.waiter_count() == i + 1).await;
         }
-        shared.1.notify_one();
-        until(|| shared.0.try_lock().is_some_and(|order| order.len() == 1)).await;
+        for i in 0..4 {
+            shared.1.notify_one();
+            let has_come = || {
+                shared
+                    .0
+                    .try_lock()
+                    .is_some_and(|order| order.len() == i + 1)
+            };
+            until(has_come).await;
+        }
         shared.1.notify_all();
         for task in tasks {
             task.await.unwrap();
@@ -387,7 +331,10 @@ fn threads_and_tasks_wait_in_one_queue() {
             thread.join().unwrap();
         }
     });
-    assert_eq!(*shared.0.try_lock().unwrap(), [0, 1, 2, 3, 4, 5]);
+    let mut order = shared.0.try_lock().unwrap();
+    // A thread and a task that are notified together may come in any order.
+    order[4..].sort_unstable();
+    assert_eq!(*order, [0, 1, 2, 3, 4, 5]);
 }
 
 #[test]

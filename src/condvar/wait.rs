@@ -7,11 +7,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{ALL, CALLED, Condvar, LEAD, ONE, WAITING};
+use super::{Condvar, ONE};
 use crate::{
-    mutex::{Mutex, MutexGuard, RawMutex},
+    mutex::{Mutex, MutexGuard},
     sys::sync::say,
-    waiter_queue::{Place, Waiter},
+    waiter_queue::{Phase, Place, Waiter},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +29,8 @@ pin_project_lite::pin_project! {
     /// | stage | waiter | dropping |
     /// | --- | --- | --- |
     /// | `New` | idle | unlocks |
-    /// | `Waiting` | in a queue of the condition variable | leaves it |
-    /// | `Waiting` | woken with `ONE` or `LEAD` | notifies another, or leads the others |
-    /// | `Waiting` | led to the mutex | leaves the mutex |
+    /// | `Waiting` | queued in the condition variable | leaves it |
+    /// | `Waiting` | notified: posted, woken, counted | if `ONE`, notifies another |
     /// | `Locking` | any that waits for the mutex | leaves the mutex; if `ONE`, notifies another |
     /// | `Done` | idle | does nothing |
     #[must_use = "futures do nothing unless they are awaited"]
@@ -54,26 +53,11 @@ pin_project_lite::pin_project! {
                 Stage::Waiting => {
                     if condvar.leave(this.waiter.as_mut()) {
                         say("leaves the condition variable");
-                        return;
-                    }
-                    if raw.leave(this.waiter.as_mut()).is_some() {
-                        say("leaves the mutex it was led to");
-                        return;
-                    }
-                    match this.waiter.give_up_wake() {
-                        Some(ONE) => {
-                            say("goes notified");
-                            condvar.notify_one();
-                        }
-                        Some(LEAD) => {
-                            say("goes as the leader");
-                            condvar.lead(raw);
-                        }
-                        Some(_) => {
-                            say("goes woken by the mutex");
-                            raw.decline();
-                        }
-                        None => {}
+                    } else if this.waiter.give_up_wake() == Some(ONE) {
+                        say("goes notified");
+                        condvar.notify_one();
+                    } else {
+                        say("goes notified with all");
                     }
                 }
                 Stage::Locking(note) => {
@@ -87,14 +71,6 @@ pin_project_lite::pin_project! {
                 }
             }
         }
-    }
-}
-
-struct LeadsOnDrop<'a>(&'a Condvar, &'a RawMutex);
-
-impl Drop for LeadsOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.lead(self.1);
     }
 }
 
@@ -134,24 +110,9 @@ impl<'a, T: ?Sized> Future for CondvarWait<'a, T> {
                 return Poll::Pending;
             }
             Stage::Waiting => {
-                // It moves from the first to the second and on to the mutex, never back.
-                for (queue, level) in [(&condvar.waiting, WAITING), (&condvar.called, CALLED)] {
-                    while this.waiter.is_queued_at(level) {
-                        if queue.refresh(this.waiter.as_mut(), cx.waker()) {
-                            return Poll::Pending;
-                        }
-                    }
-                }
-                let note = ready!(raw.queue().poll(this.waiter.as_mut(), cx.waker()));
-                *this.stage = Stage::Locking(if note == ONE { ONE } else { ALL });
-                if note == ALL {
-                    // The mutex has woken it.
-                    raw.arrive(this.waiter, cx.waker(), note)
-                } else {
-                    // Before the others in the queue, but also if the waker panics.
-                    let _others = (note == LEAD).then(|| LeadsOnDrop(condvar, raw));
-                    raw.poll_lock(this.waiter, cx.waker())
-                }
+                let note = ready!(condvar.queue.poll(this.waiter.as_mut(), cx.waker()));
+                *this.stage = Stage::Locking(note);
+                raw.poll_lock(this.waiter, cx.waker())
             }
             Stage::Locking(_) => raw.poll_lock(this.waiter, cx.waker()),
         };
@@ -164,7 +125,10 @@ impl<'a, T: ?Sized> Future for CondvarWait<'a, T> {
 impl<T: ?Sized> fmt::Debug for CondvarWait<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CondvarWait")
-            .field("waiting", &self.waiter.is_queued_at(WAITING))
+            .field(
+                "waiting",
+                &(self.stage == Stage::Waiting && self.waiter.phase() == Phase::Queued),
+            )
             .field("done", &(self.stage == Stage::Done))
             .finish_non_exhaustive()
     }

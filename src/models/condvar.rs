@@ -1,11 +1,11 @@
 //! Models of the condition variable.
 
-use std::{sync::Arc, task::Poll};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use loom::thread;
 
-use super::{Bound, Cell, Hand, block_on, check, join, rows::Row};
-use crate::{Condvar, Mutex, sys::loom::Mortal};
+use super::{Bound, Cell, Hand, block_on, block_on_both, check, join, rows::Row};
+use crate::{Condvar, CondvarWait, Mutex, sys::loom::Mortal};
 
 struct Shared {
     tokens: Mutex<(usize, Cell)>,
@@ -34,6 +34,11 @@ impl Shared {
         guard.1.change();
     }
 
+    /// A wait that has begun.
+    fn waiting(&self) -> Hand<CondvarWait<'_, (usize, Cell)>> {
+        Hand::waiting(self.more.wait(self.tokens.try_lock().expect("it is free")))
+    }
+
     fn assert_at_rest(&self, tokens: usize) {
         assert_eq!(self.more.waiter_count(), 0);
         assert_eq!(self.tokens.waiter_count(), 0);
@@ -45,6 +50,11 @@ impl Shared {
 fn take_in_other(shared: &Arc<Shared>) -> thread::JoinHandle<()> {
     let shared = Arc::clone(shared);
     thread::spawn(move || shared.take())
+}
+
+fn notify_all_in_other(shared: &Arc<Shared>) -> thread::JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || shared.more.notify_all())
 }
 
 #[test]
@@ -86,7 +96,7 @@ fn notified_one_goes() {
     let rows = [Row::Leaves, Row::IsWoken, Row::TakesWake];
     check(Bound::Light(2), &rows, || {
         let shared = Shared::new(0);
-        let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let goes = shared.waiting();
         let taker = take_in_other(&shared);
         let giver = thread::spawn({
             let shared = Arc::clone(&shared);
@@ -107,8 +117,8 @@ fn notified_one_goes_before_the_next() {
     let rows = [Row::WaitingLeaves, Row::NotifiedGoes, Row::IsWoken];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
-        let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let mut stays = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let goes = shared.waiting();
+        let mut stays = shared.waiting();
         let giver = thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
@@ -131,9 +141,9 @@ fn second_notified_one_goes() {
     let rows = [Row::Leaves, Row::IsWoken, Row::TakesWake];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
-        let mut first = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let mut third = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let mut first = shared.waiting();
+        let goes = shared.waiting();
+        let mut third = shared.waiting();
         let giver = thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
@@ -152,7 +162,7 @@ fn second_notified_one_goes() {
 
 #[test]
 fn all_are_notified() {
-    let rows = [Row::IsMoved, Row::QueuesFirst];
+    let rows = [Row::IsWoken, Row::TakesWake, Row::QueuesFirst];
     check(Bound::Light(2), &rows, || {
         let shared = Shared::new(0);
         let takers = [take_in_other(&shared), take_in_other(&shared)];
@@ -163,19 +173,16 @@ fn all_are_notified() {
     });
 }
 
-/// Who begins to wait after the call is not meant by it, though all are moved in parts.
+/// Who begins to wait after the call is not meant by it, though it wakes in parts.
 #[test]
 fn all_that_wait_are_notified() {
-    let rows = [Row::IsMoved, Row::QueuesFirst, Row::Leaves];
+    let rows = [Row::IsWoken, Row::Leaves];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
-        let mut first = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let mut third = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let giver = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.more.notify_all()
-        });
+        let mut first = shared.waiting();
+        let goes = shared.waiting();
+        let mut third = shared.waiting();
+        let giver = notify_all_in_other(&shared);
         drop(goes);
         // Notified, and waiting again, perhaps before the call has come to the third.
         let again = match first.poll() {
@@ -196,66 +203,17 @@ fn all_that_wait_are_notified() {
     });
 }
 
-/// The one that is to lead the others to the mutex goes, at any moment: they come there
-/// all the same. Before it goes, `with_heir`, another has been woken for the mutex.
-fn leader_goes(with_heir: bool) {
-    let shared = Shared::new(0);
-    let goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-    let mut others =
-        [(), ()].map(|()| Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap())));
-    let heir = with_heir.then(|| {
-        let _guard = shared.tokens.try_lock();
-        Hand::waiting(shared.tokens.lock())
-    });
-    let giver = thread::spawn({
-        let shared = Arc::clone(&shared);
-        move || shared.more.notify_all()
-    });
-    drop(goes);
-    join([giver]);
-    if let Some(mut heir) = heir {
-        assert_eq!(heir.alarm.calls(), 1);
-        assert!(heir.poll().is_ready());
-    }
-    for other in &mut others {
-        assert_eq!(other.alarm.calls(), 1, "it has no leader");
-        assert!(other.poll().is_ready());
-    }
-    shared.assert_at_rest(0);
-}
-
-#[test]
-fn leader_goes_alone() {
-    let rows = [
-        Row::IsMoved,
-        Row::WaitingLeaves,
-        Row::LeaderGoes,
-        Row::AdoptsHeir,
-    ];
-    check(Bound::LightOrAll(3), &rows, || leader_goes(false));
-}
-
-#[test]
-fn leader_goes_before_an_heir() {
-    let rows = [Row::IsMoved, Row::Leaves, Row::AdoptsQueued];
-    check(Bound::LightOrAll(3), &rows, || leader_goes(true));
-}
-
-/// Two calls at once, each of which wakes a leader if it calls somebody.
+/// Two calls at once wake each once.
 #[test]
 fn all_are_notified_twice() {
-    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::IsWoken], || {
+    let rows = [Row::IsWoken, Row::CondvarVacates];
+    check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
-        let mut waits = [(), (), ()]
-            .map(|()| Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap())));
-        let giver = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.more.notify_all()
-        });
+        let mut waits = [(), (), ()].map(|()| shared.waiting());
+        let giver = notify_all_in_other(&shared);
         shared.more.notify_all();
         join([giver]);
         for wait in &mut waits {
-            // Those that lead are woken, and the others by the mutex.
             assert_eq!(wait.alarm.calls(), 1);
             assert!(wait.poll().is_ready());
         }
@@ -263,31 +221,110 @@ fn all_are_notified_twice() {
     });
 }
 
-/// One of those that a call is about goes, and another comes, which it is not about.
+/// One is notified while all are: each is woken once, whoever wakes it. One that goes, notified in
+/// either way, takes no other's wake-up with it.
+#[test]
+fn one_is_notified_while_all_are() {
+    let rows = [Row::NotifiedGoes, Row::NotifiedWithAllGoes];
+    check(Bound::LightOrAll(3), &rows, || {
+        let shared = Shared::new(0);
+        let goes = shared.waiting();
+        let mut others = [(), ()].map(|()| shared.waiting());
+        let giver = notify_all_in_other(&shared);
+        shared.more.notify_one();
+        drop(goes);
+        join([giver]);
+        for other in &mut others {
+            assert_eq!(other.alarm.calls(), 1);
+            assert!(other.poll().is_ready());
+        }
+        shared.assert_at_rest(0);
+    });
+}
+
+/// One of those that a call is about goes, and another comes, which it is not about, nor is what
+/// the one that goes was told. The next call finds it.
 #[test]
 fn who_comes_after_a_call_began_waits() {
-    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::Leaves], || {
+    let rows = [Row::IsWoken, Row::WaitingLeaves, Row::NotifiedWithAllGoes];
+    check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
-        let wait = || Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let mut waits = [wait(), wait()];
-        let last = wait();
-        let giver = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.more.notify_all()
-        });
+        let mut waits = [(), ()].map(|()| shared.waiting());
+        let last = shared.waiting();
+        let giver = notify_all_in_other(&shared);
         let has_begun = shared.more.waiter_count() < 3;
+        let late = has_begun.then(|| shared.waiting());
         drop(last);
-        if has_begun {
-            let late = wait();
-            join([giver]);
+        join([giver]);
+        if let Some(mut late) = late {
             assert_eq!(shared.more.waiter_count(), 1);
-            drop(late);
-        } else {
-            join([giver]);
+            assert_eq!(late.alarm.calls(), 0);
+            shared.more.notify_one();
+            assert_eq!(late.alarm.calls(), 1, "it waits unseen");
+            assert!(late.poll().is_ready());
         }
         for wait in &mut waits {
+            assert_eq!(wait.alarm.calls(), 1);
             assert!(wait.poll().is_ready());
         }
+        shared.assert_at_rest(0);
+    });
+}
+
+/// One of those that are notified together goes, at any moment: the others come all the same.
+fn one_of_all_goes(at: usize) {
+    let shared = Shared::new(0);
+    let mut waits = [(), (), ()].map(|()| Some(shared.waiting()));
+    let giver = notify_all_in_other(&shared);
+    waits[at] = None;
+    join([giver]);
+    for wait in waits.iter_mut().flatten() {
+        assert_eq!(wait.alarm.calls(), 1, "its wake-up is lost");
+        assert!(wait.poll().is_ready());
+    }
+    shared.assert_at_rest(0);
+}
+
+#[test]
+fn one_of_all_that_are_notified_goes() {
+    let rows = [Row::WaitingLeaves, Row::NotifiedWithAllGoes];
+    for at in 0..3 {
+        check(Bound::LightOrAll(3), &rows, move || one_of_all_goes(at));
+    }
+}
+
+/// They are notified under the mutex, and come while another has been woken for it and has not
+/// come: all have it in the end.
+#[test]
+fn all_are_notified_before_an_heir() {
+    let rows = [
+        Row::Overtakes,
+        Row::QueuesFirst,
+        Row::HeirInVain,
+        Row::KeepsForStarved,
+    ];
+    check(Bound::Light(2), &rows, || {
+        let shared = Shared::new(0);
+        let [mut first, mut second] = [(), ()].map(|()| shared.waiting());
+        let mut heir = {
+            let _guard = shared.tokens.try_lock();
+            Hand::waiting(shared.tokens.lock())
+        };
+        let giver = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let guard = shared.tokens.try_lock();
+                shared.more.notify_all();
+                drop(guard);
+            }
+        });
+        block_on_both(
+            poll_fn(|cx| first.poll_with(cx.waker()).map(|guard| guard.1.change())),
+            poll_fn(|cx| heir.poll_with(cx.waker()).map(|guard| guard.1.change())),
+        );
+        join([giver]);
+        assert_eq!(second.alarm.calls(), 1);
+        assert!(second.poll().is_ready());
         shared.assert_at_rest(0);
     });
 }
@@ -323,14 +360,14 @@ fn mutex_goes_while_one_is_notified() {
 
 #[test]
 fn mutex_goes_while_all_are_notified() {
-    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::Leaves], || {
+    check(Bound::LightOrAll(3), &[Row::IsWoken, Row::Leaves], || {
         mutex_goes(Condvar::notify_all, true);
     });
 }
 
 #[test]
 fn mutex_goes_after_all_were_notified() {
-    check(Bound::LightOrAll(3), &[Row::IsMoved, Row::Leaves], || {
+    check(Bound::LightOrAll(3), &[Row::IsWoken, Row::Leaves], || {
         mutex_goes(Condvar::notify_all, false);
     });
 }
@@ -342,8 +379,8 @@ fn notified_one_goes_from_the_mutex() {
     let rows = [Row::IsWoken, Row::LockingNotifiedGoes, Row::Leaves];
     check(Bound::LightOrAll(3), &rows, || {
         let shared = Shared::new(0);
-        let mut goes = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let mut stays = Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
+        let mut goes = shared.waiting();
+        let mut stays = shared.waiting();
         shared.more.notify_one();
         let holder = thread::spawn({
             let shared = Arc::clone(&shared);
@@ -363,80 +400,51 @@ fn notified_one_goes_from_the_mutex() {
     });
 }
 
-/// One that was led to the mutex and is its heir goes: the next one has the mutex.
-#[test]
-fn heir_goes_that_came_from_the_condvar() {
-    check(Bound::All, &[Row::LedIsWokenAndGoes], || {
-        let (mutex, condvar) = (Mutex::new(()), Condvar::new());
-        let mut waits = [(), ()].map(|()| {
-            let guard = mutex.try_lock().expect("it is free");
-            Hand::waiting(condvar.wait(guard))
-        });
-        condvar.notify_all();
-        let [first, second] = &mut waits;
-        let Poll::Ready(guard) = first.poll() else {
-            panic!("it leads");
-        };
-        let mut third = Hand::waiting(mutex.lock());
-        assert_eq!(second.alarm.calls(), 0);
-        drop(guard);
-        assert_eq!(second.alarm.calls(), 1);
-        drop(waits);
-        assert_eq!(third.alarm.calls(), 1);
-        assert!(third.poll().is_ready());
+/// Those that were notified together and found the mutex locked go from there: the one that is its
+/// heir, which may have come in vain, and the one behind it. What comes after them has the mutex.
+fn those_that_found_it_locked_go(heir_comes: bool) {
+    let shared = Shared::new(0);
+    let [mut first, mut second, mut third] = [(), (), ()].map(|()| shared.waiting());
+    shared.more.notify_all();
+    let Poll::Ready(guard) = first.poll() else {
+        panic!("it is free");
+    };
+    assert!(second.poll().is_pending());
+    assert!(third.poll().is_pending());
+    let mut last = Hand::waiting(shared.tokens.lock());
+    let holder = thread::spawn({
+        let shared = Arc::clone(&shared);
+        move || drop(shared.tokens.try_lock())
     });
+    drop(guard);
+    assert_eq!(
+        second.alarm.calls(),
+        2,
+        "by the notification, and by the mutex"
+    );
+    if heir_comes {
+        drop(second.poll());
+    }
+    drop(third);
+    drop(second);
+    join([holder]);
+    assert_eq!(last.alarm.calls(), 1);
+    assert!(last.poll().is_ready());
+    shared.assert_at_rest(0);
 }
 
-/// Those that were led to the mutex go from there: the one in its queue, the other when it has
-/// come in vain. What comes after them has the mutex.
 #[test]
-fn those_that_were_led_go() {
-    let rows = [Row::LedLeaves, Row::LockingGoes];
+fn those_that_come_in_vain_go() {
+    let rows = [Row::LockingGoes, Row::HeirInVain, Row::Leaves];
     check(Bound::LightOrAll(3), &rows, || {
-        let shared = Shared::new(0);
-        let wait = || Hand::waiting(shared.more.wait(shared.tokens.try_lock().unwrap()));
-        let (mut leader, mut first, second) = (wait(), wait(), wait());
-        shared.more.notify_all();
-        let Poll::Ready(guard) = leader.poll() else {
-            panic!("it leads");
-        };
-        let mut last = Hand::waiting(shared.tokens.lock());
-        let holder = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || drop(shared.tokens.try_lock())
-        });
-        drop(guard);
-        assert_eq!(first.alarm.calls(), 1);
-        drop(first.poll());
-        drop(second);
-        drop(first);
-        join([holder]);
-        assert_eq!(last.alarm.calls(), 1);
-        assert!(last.poll().is_ready());
-        shared.assert_at_rest(0);
+        those_that_found_it_locked_go(true);
     });
 }
 
-/// Who was to lead, and is alone by now, does not lead those of another mutex to its own.
 #[test]
-fn late_leader_leaves_those_of_another_mutex() {
-    check(Bound::All, &[], || {
-        let (mutexes, condvar) = ([(), ()].map(Mutex::new), Condvar::new());
-        let wait = |mutex: usize| {
-            let guard = mutexes[mutex].try_lock().expect("it is free");
-            Hand::waiting(condvar.wait(guard))
-        };
-        let mut late = wait(0);
-        condvar.notify_all();
-        let (mut leader, mut led) = (wait(1), wait(1));
-        condvar.notify_all();
-        assert!(late.poll().is_ready());
-        assert_eq!(led.alarm.calls(), 0, "it waits for the other mutex");
-        let Poll::Ready(guard) = leader.poll() else {
-            panic!("it leads");
-        };
-        drop(guard);
-        assert_eq!(led.alarm.calls(), 1);
-        assert!(led.poll().is_ready());
+fn those_that_wait_for_the_mutex_go() {
+    let rows = [Row::LockingGoes, Row::HeirGoesNext, Row::HeirGoesLocked];
+    check(Bound::LightOrAll(3), &rows, || {
+        those_that_found_it_locked_go(false);
     });
 }

@@ -133,21 +133,28 @@ fn watch(shared: &Watched) -> CondvarWait<'_, ()> {
     shared.1.wait(shared.0.try_lock().unwrap())
 }
 
-/// Only one is woken at a time, the one that was notified or is to lead.
 #[test]
 fn condvar() {
-    for notify in [Condvar::notify_one, Condvar::notify_all] {
-        let notify = move |shared: &Arc<Watched>| {
-            let shared = Arc::clone(shared);
-            move || notify(&shared.1)
-        };
-        one_goes!(
-            |_| (Mutex::new(()), Condvar::new()),
-            watch,
-            notify,
-            |shared: &Watched| shared.1.waiter_count()
-        );
-    }
+    let new = |_| (Mutex::new(()), Condvar::new());
+    let waiters = |shared: &Watched| shared.1.waiter_count();
+    one_goes!(
+        new,
+        watch,
+        with!(|shared: &Watched| shared.1.notify_one()),
+        waiters
+    );
+    one_goes!(
+        new,
+        watch,
+        with!(|shared: &Watched| shared.1.notify_all()),
+        waiters
+    );
+    two_go!(
+        new,
+        watch,
+        with!(|shared: &Watched| shared.1.notify_all()),
+        waiters
+    );
 }
 
 /// A candidate for the turn of another thread, whose attempt fails.

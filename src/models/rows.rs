@@ -68,8 +68,6 @@ pub(super) enum Row {
     HeirGoesLocked,
     HeirGoesNext,
     LastLeaves,
-    AdoptsHeir,
-    AdoptsQueued,
     // rwlock/raw.rs
     ReaderComes,
     UpgradableComes,
@@ -139,12 +137,12 @@ pub(super) enum Row {
     DoomedIsAwaited,
     DroppedBeforeItsEnd,
     AwaitedIsDropped,
+    // condvar.rs
+    CondvarVacates,
     // condvar/wait.rs
     WaitingLeaves,
     NotifiedGoes,
-    LeaderGoes,
-    LedLeaves,
-    LedIsWokenAndGoes,
+    NotifiedWithAllGoes,
     LockingGoes,
     LockingNotifiedGoes,
 }
@@ -241,8 +239,6 @@ impl Row {
             }
             Self::HeirGoesNext => mutex(!locked(b) && has_heir(b) && waited(b) && a & !2 == 4),
             Self::LastLeaves => mutex(waited(b) && a == b & !18 && (locked(b) || has_heir(b))),
-            Self::AdoptsHeir => mutex(!locked(b) && !has_heir(b) && !locked(a) && has_heir(a)),
-            Self::AdoptsQueued => mutex(has_heir(b) && !locked(b) && !waited(b) && a == b | 2),
 
             Self::ReaderComes => rwlock(b & 3 == 0 && a == b + 8),
             Self::UpgradableComes => rwlock(b & 7 == 0 && a == b + 4),
@@ -317,11 +313,10 @@ impl Row {
             Self::DroppedBeforeItsEnd => entry(state::DOOMED_AND_AWAITED, state::DOOMED),
             Self::AwaitedIsDropped => entry(state::AWAITED, state::FREE),
 
+            Self::CondvarVacates => said("the condition variable is vacated"),
             Self::WaitingLeaves => said("leaves the condition variable"),
             Self::NotifiedGoes => said("goes notified"),
-            Self::LeaderGoes => said("goes as the leader"),
-            Self::LedLeaves => said("leaves the mutex it was led to"),
-            Self::LedIsWokenAndGoes => said("goes woken by the mutex"),
+            Self::NotifiedWithAllGoes => said("goes notified with all"),
             Self::LockingGoes => said("goes from the mutex"),
             Self::LockingNotifiedGoes => said("goes from the mutex notified"),
         }

@@ -270,7 +270,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[must_use]
     pub fn waiter_count(&self) -> usize {
-        self.raw.queue().waiter_count()
+        self.raw.waiter_count()
     }
 
     pub(crate) fn raw(&self) -> &RawMutex {

@@ -32,8 +32,6 @@
 //! | heir is dropped | not `LOCKED`, `QUEUED` | under the queue's lock: the next becomes heir |
 //! | heir is dropped | otherwise | no `HEIR` |
 //! | last waiter leaves | `QUEUED` | under the queue's lock: not `QUEUED`, not `STARVED` |
-//! | adopt | `LOCKED` or `HEIR` | under the queue's lock: `QUEUED` |
-//! | adopt | neither | under the queue's lock: the first becomes `HEIR` and is woken |
 //!
 //! Invariant `SOMEBODY`: while the queue is not empty there is a holder or an heir,
 //! so somebody will come by who takes care of the first waiter.
@@ -53,9 +51,6 @@ use crate::{
     sys::sync::{AtomicUsize, Ordering, const_fn, say},
     waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue},
 };
-
-/// Above those of the condition variable, whose waiters come from there.
-const LEVEL: u8 = 2;
 
 const LOCKED: usize = 1;
 const QUEUED: usize = 2;
@@ -82,7 +77,7 @@ pub(crate) struct RawMutex {
 impl RawMutex {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Self { state: AtomicUsize::new(0), queue: WaiterQueue::at(LEVEL) }
+            Self { state: AtomicUsize::new(0), queue: WaiterQueue::new() }
         }
     }
 
@@ -91,8 +86,8 @@ impl RawMutex {
         self.state.load(Ordering::Relaxed) & LOCKED != 0
     }
 
-    pub(crate) fn queue(&self) -> &WaiterQueue {
-        &self.queue
+    pub(crate) fn waiter_count(&self) -> usize {
+        self.queue.waiter_count()
     }
 
     #[inline]
@@ -179,51 +174,26 @@ impl RawMutex {
         queue.wake_first();
     }
 
-    /// By the condition variable, under the queue's lock, after it has moved waiters
-    /// here. If nobody would come by to care for them, wakes the first.
-    pub(crate) fn adopt(&self, queue: &mut Locked<'_>) {
-        let heir = if queue.len() > 1 { HEIR | QUEUED } else { HEIR };
-        // Relaxed: hands over no data; the heir acquires.
-        let before = self.change(Ordering::Relaxed, |state| {
-            Some(
-                state
-                    | if state & (LOCKED | HEIR) == 0 {
-                        heir
-                    } else {
-                        QUEUED
-                    },
-            )
-        });
-        if before.is_ok_and(|state| state & (LOCKED | HEIR) == 0) {
-            queue.wake_first();
-        }
-    }
-
     /// The next step of a waiter on its way to the lock. When ready, the caller is the
-    /// holder; the note is the one that the waiter came with.
-    pub(crate) fn poll_lock(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<usize> {
+    /// holder.
+    pub(crate) fn poll_lock(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
         if waiter.phase() == Phase::Idle {
             return if self.try_lock() || self.enqueue(waiter, waker) {
-                Poll::Ready(0)
+                Poll::Ready(())
             } else {
                 Poll::Pending
             };
         }
         match self.queue.poll(waiter.as_mut(), waker) {
-            Poll::Ready(note) => self.arrive(waiter, waker, note),
+            Poll::Ready(_) => self.arrive(waiter, waker),
             Poll::Pending => Poll::Pending,
         }
     }
 
     /// The heir has come: it takes the lock, or waits for it once more.
-    pub(crate) fn arrive(
-        &self,
-        waiter: Pin<&mut Waiter>,
-        waker: &Waker,
-        note: usize,
-    ) -> Poll<usize> {
-        if self.inherit() || self.come_in_vain(waiter, waker, note) {
-            Poll::Ready(note)
+    fn arrive(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
+        if self.inherit() || self.come_in_vain(waiter, waker) {
+            Poll::Ready(())
         } else {
             Poll::Pending
         }
@@ -257,7 +227,7 @@ impl RawMutex {
     /// By the heir, who found the lock taken: is the first in the queue again, and
     /// gets the lock at the next unlock. Returns true if it got it after all.
     #[cold]
-    fn come_in_vain(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker, note: usize) -> bool {
+    fn come_in_vain(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         match catch_unwind(AssertUnwindSafe(|| Place::of(waker))) {
             Ok(place) => waiter.as_mut().settle(place),
             Err(panic) => {
@@ -278,39 +248,34 @@ impl RawMutex {
         });
         let got = before.is_ok_and(may_inherit);
         if !got {
-            queue.push_front(waiter, note);
+            queue.push_front(waiter, 0);
         }
         got
     }
 
-    /// Gives up, wherever the waiter stands. Returns its note unless it was idle.
-    pub(crate) fn abandon(&self, mut waiter: Pin<&mut Waiter>) -> Option<usize> {
-        if waiter.phase() == Phase::Idle {
-            return None;
-        }
-        if let Some(note) = self.leave(waiter.as_mut()) {
-            return Some(note);
-        }
-        let note = waiter.give_up_wake();
-        if note.is_some() {
+    /// Gives up, wherever the waiter stands.
+    pub(crate) fn abandon(&self, mut waiter: Pin<&mut Waiter>) {
+        if waiter.phase() != Phase::Idle
+            && !self.leave(waiter.as_mut())
+            && waiter.give_up_wake().is_some()
+        {
             self.decline();
         }
-        note
     }
 
-    /// Takes a waiter out of the queue, and returns its note. `None` if it is not there.
-    pub(crate) fn leave(&self, waiter: Pin<&mut Waiter>) -> Option<usize> {
+    /// Takes a waiter out of the queue. Returns false if it is not there.
+    fn leave(&self, waiter: Pin<&mut Waiter>) -> bool {
         let mut queue = self.queue.lock();
-        let note = queue.remove(waiter);
-        if note.is_some() && queue.is_empty() {
+        let left = queue.remove(waiter).is_some();
+        if left && queue.is_empty() {
             // Relaxed: hands over no data. SOMEBODY holds for no one now.
             self.state.fetch_and(!(QUEUED | STARVED), Ordering::Relaxed);
         }
-        note
+        left
     }
 
     /// By the heir, who will not come.
-    pub(crate) fn decline(&self) {
+    fn decline(&self) {
         // Acquire: if the lock was kept for us we have it now, and let it go.
         let before = self.change(Ordering::Acquire, |state| {
             (state & (LOCKED | QUEUED) != QUEUED).then_some(state & WITHOUT_HEIR)

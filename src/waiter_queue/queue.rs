@@ -45,7 +45,7 @@ impl WaiterQueue {
     }
 
     const_fn! {
-        /// A queue of this level, one for a waiter that may be in several (LEVEL).
+        /// A queue of this level, one of those between which a waiter is moved (LEVEL).
         pub(crate) fn at(level: u8) -> Self {
             Self { list: Lock::new(List::new(level)) }
         }
@@ -334,18 +334,6 @@ impl Locked<'_> {
             self.list = ManuallyDrop::new(self.queue.list.lock());
         }
     }
-
-    /// Unlocks, and leaves it to the caller when to deliver: by a drop, without locks.
-    #[must_use = "dropping the wake-ups delivers them"]
-    pub(crate) fn unlock_quietly(self) -> Wakeups {
-        let mut this = ManuallyDrop::new(self);
-        this.batch.close();
-        // SAFETY: `this` is not dropped, so each of the two is used up once, here.
-        unsafe {
-            ManuallyDrop::drop(&mut this.list);
-            Wakeups(ManuallyDrop::take(&mut this.batch))
-        }
-    }
 }
 
 impl Drop for Locked<'_> {
@@ -368,14 +356,5 @@ impl Locked<'_> {
         // SAFETY: not used any more.
         unsafe { ManuallyDrop::drop(&mut self.list) };
         self.batch.deliver();
-    }
-}
-
-/// Wake-ups of a queue that is unlocked already.
-pub(crate) struct Wakeups(Batch);
-
-impl Drop for Wakeups {
-    fn drop(&mut self) {
-        self.0.deliver();
     }
 }

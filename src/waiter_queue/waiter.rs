@@ -25,8 +25,9 @@
 //! under that lock, and anybody in `Posted`.
 //!
 //! Invariant `LEVEL`: a waiter is only ever shown to queues of the primitive that its future waits
-//! for. If these are several, which it goes through, each has a level of its own, and it is in
-//! the one whose level it names.
+//! for. Of those between which others move it each has a level of its own, and it is in the one whose
+//! level it names. Where its owner takes it from one to the next, as from a condition variable to
+//! a mutex, the owner knows in which it is.
 //!
 //! Invariant `SETTLED`: waker and address are there once the waiter has been settled, which it is
 //! before it is first queued.

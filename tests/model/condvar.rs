@@ -1,5 +1,5 @@
 //! The condition variable with its mutex, and their model: who waits to be notified, who
-//! has been notified and waits to be led to the mutex, and who waits for the mutex.
+//! has been notified, and who waits for the mutex.
 
 use std::{collections::VecDeque, pin::Pin, task::Poll};
 
@@ -69,7 +69,7 @@ enum Kind {
     While(bool),
 }
 
-/// How it was notified; `All` also if not at all.
+/// How it was notified; a lock, which was not, is as `All`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
     One,
@@ -81,12 +81,8 @@ enum State {
     /// A wait has the lock then.
     New,
     Waiting(wakers::Id),
-    /// Notified with the others, and to be led to the mutex.
-    Called(wakers::Id),
-    /// Woken by `notify_one`.
-    Notified,
-    /// Woken by `notify_all`, to lead the others.
-    Leader,
+    /// Woken by the condition variable.
+    Notified(How),
     /// Waits for the mutex.
     Locking(wakers::Id, How),
     /// Woken by the mutex.
@@ -108,7 +104,6 @@ struct Both<'a> {
     lock: Lock,
     data: usize,
     waiting: VecDeque<usize>,
-    called: VecDeque<usize>,
     calls: Vec<wakers::Id>,
 }
 
@@ -117,17 +112,14 @@ impl<'a> Both<'a> {
         &mut self.slots[at].as_mut().expect("it is queued").state
     }
 
+    /// By the mutex.
     fn wake(&mut self, woken: Option<usize>) {
         let Some(at) = woken else { return };
         let state = self.state(at);
-        let (id, next) = match *state {
-            State::Waiting(id) => (id, State::Notified),
-            State::Called(id) => (id, State::Leader),
-            State::Locking(id, how) => (id, State::Heir(how)),
-            _ => return,
-        };
-        *state = next;
-        self.calls.push(id);
+        if let State::Locking(id, how) = *state {
+            *state = State::Heir(how);
+            self.calls.push(id);
+        }
     }
 
     fn unlock(&mut self) {
@@ -136,39 +128,25 @@ impl<'a> Both<'a> {
     }
 
     fn notify_one(&mut self) {
-        let next = self.waiting.pop_front();
-        self.wake(next);
+        self.notify_first(How::One);
     }
 
     fn notify_all(&mut self) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        for at in std::mem::take(&mut self.waiting) {
-            let state = self.state(at);
-            if let State::Waiting(id) = *state {
-                *state = State::Called(id);
-            }
-            self.called.push_back(at);
-        }
-        let first = self.called.pop_front();
-        self.wake(first);
+        while self.notify_first(How::All) {}
     }
 
-    /// The others that `notify_all` has notified go and wait for the mutex.
-    fn lead(&mut self) {
-        if self.called.is_empty() {
-            return;
-        }
-        for at in std::mem::take(&mut self.called) {
+    /// Returns whether there was one.
+    fn notify_first(&mut self, how: How) -> bool {
+        let first = self.waiting.pop_front();
+        if let Some(at) = first {
             let state = self.state(at);
-            if let State::Called(id) = *state {
-                *state = State::Locking(id, How::All);
-            }
-            self.lock.queue.push_back(at);
+            let State::Waiting(id) = *state else {
+                unreachable!("it waits")
+            };
+            *state = State::Notified(how);
+            self.calls.push(id);
         }
-        let woken = self.lock.adopt();
-        self.wake(woken);
+        first.is_some()
     }
 
     /// Asks for the lock. Returns whether it was got.
@@ -202,20 +180,11 @@ impl<'a> Both<'a> {
                     *self.state(at) = State::Waiting(id);
                     return false;
                 }
-                State::Called(_) => {
-                    *self.state(at) = State::Called(id);
-                    return false;
-                }
                 State::Locking(_, how) => {
                     *self.state(at) = State::Locking(id, how);
                     return false;
                 }
-                State::Notified => self.ask(at, id, How::One),
-                State::Leader => {
-                    let got = self.ask(at, id, How::All);
-                    self.lead();
-                    got
-                }
+                State::Notified(how) => self.ask(at, id, how),
                 State::Heir(how) => {
                     let got = self.lock.arrive();
                     if !got {
@@ -268,9 +237,8 @@ impl<'a> Both<'a> {
             State::New if slot.kind == Kind::Lock => {}
             State::New => self.unlock(),
             State::Waiting(_) => self.waiting.retain(|waits| *waits != at),
-            State::Called(_) => self.called.retain(|waits| *waits != at),
-            State::Notified => self.notify_one(),
-            State::Leader => self.lead(),
+            State::Notified(How::One) => self.notify_one(),
+            State::Notified(How::All) => {}
             State::Locking(_, how) | State::Heir(how) => {
                 if matches!(slot.state, State::Heir(_)) {
                     let woken = self.lock.decline();
@@ -319,9 +287,8 @@ impl<'a> Both<'a> {
     }
 
     fn is_woken(slot: &Option<Slot<'_>>) -> bool {
-        use State::{Heir, Leader, Notified};
         slot.as_ref()
-            .is_some_and(|slot| matches!(slot.state, Notified | Leader | Heir(_)))
+            .is_some_and(|slot| matches!(slot.state, State::Notified(_) | State::Heir(_)))
     }
 }
 
@@ -366,7 +333,7 @@ impl World for Both<'_> {
     fn check(&mut self) -> Verdict {
         let states = self.slots.each_ref().map(|s| s.as_ref().map(|s| s.state));
         wakers::check(&self.calls, |id| match states[id / 2] {
-            Some(State::Waiting(by) | State::Called(by) | State::Locking(by, _)) => by == id,
+            Some(State::Waiting(by) | State::Locking(by, _)) => by == id,
             _ => false,
         })?;
         self.calls.clear();
@@ -378,10 +345,7 @@ impl World for Both<'_> {
         )?;
         same("waiters", self.condvar.waiter_count(), self.waiting.len())?;
         let somebody = self.lock.queue.is_empty() || self.lock.held || self.lock.heir.is_some();
-        ensure(somebody, || "nobody cares for those who wait".to_owned())?;
-        let led = self.called.is_empty()
-            || (self.slots.iter().flatten()).any(|slot| slot.state == State::Leader);
-        ensure(led, || "nobody leads those who were called".to_owned())
+        ensure(somebody, || "nobody cares for those who wait".to_owned())
     }
 
     fn finish(&mut self) -> Verdict {
@@ -402,7 +366,6 @@ impl World for Both<'_> {
             self.give_up_guard();
             self.check()?;
         }
-        same("called", self.called.len(), 0)?;
         same("waiters for the mutex", self.lock.queue.len(), 0)?;
         same("locked", self.lock.is_locked(), false)?;
         for at in 0..SLOTS {
@@ -423,7 +386,6 @@ fn run(begin: usize, program: &[Op]) -> Verdict {
         lock: Lock::default(),
         data: begin,
         waiting: VecDeque::new(),
-        called: VecDeque::new(),
         calls: Vec::new(),
     };
     play(both, program)

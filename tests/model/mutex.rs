@@ -98,15 +98,6 @@ impl Lock {
         self.queue.retain(|waits| *waits != at);
         self.starved &= !self.queue.is_empty();
     }
-
-    /// Waiters of a condition variable have come.
-    #[must_use]
-    pub(super) fn adopt(&mut self) -> Option<usize> {
-        if self.is_locked() || self.heir.is_some() {
-            return None;
-        }
-        self.name_heir()
-    }
 }
 
 #[derive(Clone, Copy, Debug)]

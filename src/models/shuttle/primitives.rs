@@ -204,7 +204,7 @@ fn condvar_passes_notifications_on() {
     });
 }
 
-/// Herds are led to the mutex, whoever goes on the way.
+/// All that are notified come to the mutex, whoever goes on the way.
 #[test]
 fn condvar_notifies_all() {
     explore(|| {
