@@ -75,6 +75,7 @@ models_of() {
         waiter_queue/home.rs | waiter_queue/batch.rs) echo home::;;
         waiter_queue/shares.rs) echo shares::;;
         waiter_queue/drain.rs | sys/slot.rs) echo doorbell::;;
+        waiter_queue/classes.rs) echo once_cell::;;
         waiter_queue/*) echo queue::;;
         */*) echo "${1%%/*}::";;
         *) echo "${1%.rs}::";;

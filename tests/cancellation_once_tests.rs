@@ -195,6 +195,48 @@ fn waits_dropped_when_the_cell_is_set_have_nothing_to_lose() {
     });
 }
 
+/// Candidates and waits for the value come in every order, and one of them goes: the candidates keep
+/// theirs, whoever stands between them, and a failure is no business of the others.
+#[test]
+fn whoever_goes_the_candidates_keep_their_order() {
+    let _dog = watchdog();
+    const N: usize = 5;
+    // Whether each is a candidate; the last ones come after one has gone.
+    for (kinds, goes, early) in (0..1 << N)
+        .flat_map(|kinds| (0..N).map(move |goes| (kinds, goes)))
+        .flat_map(|(kinds, goes)| (goes + 1..=N).map(move |early| (kinds, goes, early)))
+    {
+        let is_candidate = |at: usize| kinds & 1 << at != 0;
+        let cell = OnceCell::new();
+        let runs = Hand::waiting(cell.get_or_init(pending));
+        let mut candidates = std::collections::VecDeque::new();
+        let mut waits = Vec::new();
+        for at in 0..N {
+            if is_candidate(at) {
+                candidates.push_back((at, Hand::waiting(cell.get_or_init(pending::<u8>))));
+            } else {
+                waits.push((at, Hand::waiting(cell.wait())));
+            }
+            if at + 1 == early {
+                candidates.retain(|(at, _)| *at != goes);
+                waits.retain(|(at, _)| *at != goes);
+                assert_eq!(cell.waiter_count(), early - 1);
+            }
+        }
+        drop(runs);
+        while let Some((_, chosen)) = candidates.pop_front() {
+            let left = candidates.iter();
+            let told = chosen.wakes() + left.map(|(_, hand)| hand.wakes()).sum::<usize>();
+            assert_eq!((chosen.wakes(), told), (1, 1), "{kinds:b} {goes} {early}");
+            assert!(cell.set(1).is_err(), "it has the turn");
+            assert_eq!(cell.waiter_count(), candidates.len() + waits.len());
+        }
+        assert!(waits.iter().all(|(_, hand)| hand.wakes() == 0));
+        assert_eq!(cell.set(1), Ok(()));
+        assert!(waits.iter_mut().all(|(_, hand)| *hand.expect_ready() == 1));
+    }
+}
+
 /// Whoever goes, in whatever order: as long as one candidate is left, somebody has the turn.
 #[test]
 fn every_order_of_drops_leaves_the_turn_to_somebody() {

@@ -337,6 +337,22 @@ fn values_come_and_go() {
 }
 
 #[test]
+fn a_cell_is_no_larger_than_that_of_tokio() {
+    fn check<T>() {
+        let (ours, theirs) = (
+            size_of::<OnceCell<T>>(),
+            size_of::<tokio::sync::OnceCell<T>>(),
+        );
+        assert!(ours <= theirs, "{ours} bytes, {theirs}");
+    }
+    check::<()>();
+    check::<u8>();
+    check::<u64>();
+    check::<String>();
+    check::<[u64; 9]>();
+}
+
+#[test]
 fn what_was_leaked_does_not_outlast_take() {
     let _dog = watchdog();
     let mut cell = Box::new(OnceCell::new());

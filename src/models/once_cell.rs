@@ -204,6 +204,59 @@ fn the_chosen_one_goes() {
     });
 }
 
+/// Candidates stand in their order before who came earlier for the value, while the last of them
+/// goes and another comes.
+#[test]
+fn who_waits_for_the_value_is_passed_over() {
+    let rows = [Row::TurnPassedOn, Row::ChosenGoes, Row::CellSetForWaiters];
+    check(Bound::Light(3), &rows, || {
+        let shared = Shared::new();
+        let runs = Hand::waiting(shared.cell.get_or_init(never));
+        let mut waits = Hand::waiting(shared.cell.wait());
+        let chosen = Hand::waiting(shared.cell.get_or_init(never));
+        let next = Hand::waiting(shared.cell.get_or_init(never));
+        let goes = Hand::waiting(shared.cell.get_or_init(never));
+        let comes = run(&shared, |shared| {
+            block_on(shared.cell.get_or_init(async || 1));
+        });
+        drop(goes);
+        drop(runs);
+        assert_eq!((chosen.alarm.calls(), next.alarm.calls()), (1, 0));
+        drop(chosen);
+        assert_eq!((next.alarm.calls(), waits.alarm.calls()), (1, 0));
+        drop(next);
+        join([comes]);
+        assert!(waits.poll().is_ready());
+        assert_eq!(shared.cell.waiter_count(), 0);
+    });
+}
+
+/// Candidates are woken for the value, and one of them goes.
+#[test]
+fn a_candidate_goes_when_the_cell_is_set() {
+    let rows = [Row::CellSetForCandidates, Row::TakesWake];
+    check(Bound::Light(3), &rows, || {
+        let shared = Shared::new();
+        let is_made = AtomicUsize::new(0);
+        let mut runs = Hand::waiting(shared.cell.get_or_init(|| {
+            poll_fn(|_| match is_made.load(SeqCst) {
+                0 => Poll::Pending,
+                made => Poll::Ready(made),
+            })
+        }));
+        let goes = Hand::waiting(shared.cell.get_or_init(never));
+        let comes = run(&shared, |shared| {
+            assert_eq!(*block_on(shared.cell.get_or_init(async || 2)), 1);
+        });
+        is_made.store(1, SeqCst);
+        assert!(runs.poll().is_ready());
+        assert_eq!(goes.alarm.calls(), 1);
+        drop(goes);
+        join([comes]);
+        assert_eq!(shared.cell.waiter_count(), 0);
+    });
+}
+
 /// Of those who set, one does; who waits is let through.
 #[test]
 fn two_set() {

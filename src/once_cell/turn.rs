@@ -9,26 +9,26 @@
 //! | `CANDIDATES` | somebody may wait for the turn |
 //! | `WAITERS` | somebody may wait for the value only |
 //!
-//! The last two each belong to a queue. They are set under its lock, while somebody is in it,
-//! and are taken down under it, except that who sets the cell overwrites them.
+//! The last two each belong to a class of the queue. They are set under its lock, while somebody
+//! is in it, and are taken down under it, except that who sets the cell overwrites them.
 //!
 //! # Steps
 //!
 //! | who | from | to |
 //! | --- | --- | --- |
 //! | candidate, or who sets | neither `RUNNING` nor `SET` | `RUNNING`: it has the turn |
-//! | candidate | `RUNNING` | under its queue's lock: `CANDIDATES`, last in the queue |
-//! | who waits | not `SET` | under its queue's lock: `WAITERS`, last in the queue |
+//! | candidate | `RUNNING` | under the queue's lock: `CANDIDATES`, last of the first class |
+//! | who waits | not `SET` | under the queue's lock: `WAITERS`, last of the second class |
 //! | turn ends in vain | `RUNNING`, no `CANDIDATES` | not `RUNNING` |
 //! | turn ends in vain | `CANDIDATES` | under the lock: the first is woken and has the turn; `RUNNING` stays |
 //! | turn ends in vain | `CANDIDATES`, but they have gone | under the lock: not `RUNNING` |
-//! | turn ends with a value | `RUNNING` | `SET`; then all of both queues are woken |
+//! | turn ends with a value | `RUNNING` | `SET`; then all are woken, candidates first |
 //! | candidate is dropped, given the turn | `RUNNING` | its turn ends in vain |
-//! | last of a queue leaves | `CANDIDATES` or `WAITERS` | under its lock: not that bit |
+//! | last of a class leaves | `CANDIDATES` or `WAITERS` | under the lock: not that bit |
 //!
 //! So candidates wait only while somebody has the turn, who ends it by one of these steps: no
-//! candidate is forgotten. Two queues, since a turn that has failed is of interest to the next
-//! candidate alone, whoever stands before it for the value.
+//! candidate is forgotten. Two classes, since a turn that has failed is of interest to the next
+//! candidate alone, whoever came before it for the value.
 
 use std::{
     mem,
@@ -38,7 +38,7 @@ use std::{
 
 use crate::{
     sys::sync::{AtomicUsize, Ordering, const_fn, say},
-    waiter_queue::{Phase, Place, Waiter, WaiterQueue},
+    waiter_queue::{Classes, LockedClasses, Phase, Place, Waiter},
 };
 
 const RUNNING: usize = 1;
@@ -46,14 +46,15 @@ const SET: usize = 2;
 const CANDIDATES: usize = 4;
 const WAITERS: usize = 8;
 
-/// What a candidate is woken for: its note.
+/// What a waiter is woken for: its note. Who is queued has the first one already, since all may be
+/// woken for it; the other is left to who is given the turn.
 const CELL_IS_SET: usize = 0;
 const HAS_THE_TURN: usize = 1;
 
 pub(super) struct RawOnce {
     state: AtomicUsize,
-    candidates: WaiterQueue,
-    waiters: WaiterQueue,
+    /// Candidates, and in the second class who waits for the value.
+    queue: Classes,
 }
 
 /// The right to fill the cell: one at a time has it. Given up when it is dropped.
@@ -72,8 +73,7 @@ impl RawOnce {
         pub(super) fn new(is_set: bool) -> Self {
             Self {
                 state: AtomicUsize::new(if is_set { SET } else { 0 }),
-                candidates: WaiterQueue::new(),
-                waiters: WaiterQueue::new(),
+                queue: Classes::new(),
             }
         }
     }
@@ -119,7 +119,7 @@ impl RawOnce {
     ) -> Poll<Option<Turn<'_>>> {
         if waiter.phase() != Phase::Idle {
             return self
-                .candidates
+                .queue
                 .poll(waiter, waker)
                 .map(|note| (note == HAS_THE_TURN).then(|| Turn(self)));
         }
@@ -128,63 +128,70 @@ impl RawOnce {
             Err(Taken::Set) => return Poll::Ready(None),
             Err(Taken::Running) => {}
         }
-        waiter.as_mut().settle(Place::of(waker));
-        let mut queue = self.candidates.lock();
+        let mut queue = self.lock_for(waiter.as_mut(), waker);
         match self.begin(CANDIDATES) {
             Ok(turn) => Poll::Ready(Some(turn)),
             Err(Taken::Set) => Poll::Ready(None),
             Err(Taken::Running) => {
-                queue.push_back(waiter, CELL_IS_SET);
+                queue.push_first_class(waiter, CELL_IS_SET);
                 Poll::Pending
             }
         }
     }
 
+    /// Locks the queue for a waiter that may be about to enter it.
+    fn lock_for(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> LockedClasses<'_> {
+        waiter.settle(Place::of(waker));
+        self.queue.lock()
+    }
+
     /// By a candidate that will not come, wherever it stands.
     pub(super) fn abandon_turn(&self, mut waiter: Pin<&mut Waiter>) {
-        if !self.leave(&self.candidates, CANDIDATES, waiter.as_mut())
-            && waiter.give_up_wake() == Some(HAS_THE_TURN)
-        {
+        if !self.leave(CANDIDATES, waiter.as_mut()) && waiter.give_up_wake() == Some(HAS_THE_TURN) {
             say("the chosen candidate goes");
             drop(Turn(self));
         }
     }
 
     /// The next step of one that waits for the value.
-    pub(super) fn poll_set(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
+    pub(super) fn poll_set(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
         if waiter.phase() != Phase::Idle {
-            return self.waiters.poll(waiter, waker).map(|_| ());
+            return self.queue.poll(waiter, waker).map(|_| ());
         }
-        let waits = !self.is_set()
-            && self
-                .waiters
-                .add_waiter_if(waiter, Place::of(waker), CELL_IS_SET, || {
-                    // Relaxed: who reads the value asks `is_set`.
-                    self.state
-                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
-                            (state & SET == 0).then_some(state | WAITERS)
-                        })
-                        .is_ok()
-                });
-        if waits {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
+        if self.is_set() {
+            return Poll::Ready(());
         }
+        let mut queue = self.lock_for(waiter.as_mut(), waker);
+        // Relaxed: who reads the value asks `is_set`.
+        let waits = self
+            .state
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
+                (state & SET == 0).then_some(state | WAITERS)
+            });
+        if waits.is_err() {
+            return Poll::Ready(());
+        }
+        queue.push_second_class(waiter, CELL_IS_SET);
+        Poll::Pending
     }
 
     /// By one that does not wait for the value any more.
     pub(super) fn abandon_set(&self, mut waiter: Pin<&mut Waiter>) {
-        if !self.leave(&self.waiters, WAITERS, waiter.as_mut()) {
+        if !self.leave(WAITERS, waiter.as_mut()) {
             waiter.give_up_wake();
         }
     }
 
-    /// Takes a waiter out of its queue. Returns false if it is not there.
-    fn leave(&self, queue: &WaiterQueue, bit: usize, waiter: Pin<&mut Waiter>) -> bool {
-        let mut queue = queue.lock();
-        let left = queue.remove(waiter).is_some();
-        if left && queue.is_empty() {
+    /// Takes a waiter of this bit's class out of the queue. Returns false if it is not there.
+    fn leave(&self, bit: usize, waiter: Pin<&mut Waiter>) -> bool {
+        let mut queue = self.queue.lock();
+        let left = queue.remove(waiter);
+        let is_empty = if bit == CANDIDATES {
+            queue.is_first_class_empty()
+        } else {
+            queue.is_second_class_empty()
+        };
+        if left && is_empty {
             // Relaxed: tells that there is nothing.
             self.state.fetch_and(!bit, Ordering::Relaxed);
         }
@@ -192,7 +199,7 @@ impl RawOnce {
     }
 
     pub(super) fn waiter_count(&self) -> usize {
-        self.candidates.waiter_count() + self.waiters.waiter_count()
+        self.queue.waiter_count()
     }
 }
 
@@ -209,11 +216,8 @@ impl Turn<'_> {
         // Release: pairs with the acquire of whoever sees it set.
         let before = raw.state.swap(SET, Ordering::Release);
         // Who sets its bit after this does not, since it finds the cell set.
-        if before & CANDIDATES != 0 {
-            raw.candidates.wake_all(CELL_IS_SET, || ());
-        }
-        if before & WAITERS != 0 {
-            raw.waiters.wake_all(CELL_IS_SET, || ());
+        if before & (CANDIDATES | WAITERS) != 0 {
+            raw.queue.lock().wake_all(CELL_IS_SET);
         }
     }
 }
@@ -230,16 +234,15 @@ impl Drop for Turn<'_> {
         if alone.is_ok() {
             return;
         }
-        let mut queue = raw.candidates.lock();
-        let next = queue.note_first(HAS_THE_TURN) && queue.wake_first();
-        if !next {
+        let mut queue = raw.queue.lock();
+        if !queue.wake_first_class(HAS_THE_TURN) {
             say("the candidates have gone");
             // And so is their bit. Release: as above.
             raw.state.fetch_and(!RUNNING, Ordering::Release);
             return;
         }
         say("the turn is passed on");
-        if queue.is_empty() {
+        if queue.is_first_class_empty() {
             // Relaxed: tells that there is nothing; the turn goes by the wake-up.
             raw.state.fetch_and(!CANDIDATES, Ordering::Relaxed);
         }

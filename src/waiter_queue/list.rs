@@ -114,6 +114,34 @@ impl List {
         }
     }
 
+    /// Links `waiter` right behind `other`.
+    ///
+    /// # Safety
+    ///
+    /// As for `push_back`; `other` is in this list.
+    pub(super) unsafe fn insert_behind(&mut self, other: NonNull<Waiter>, waiter: NonNull<Waiter>) {
+        let last = self.tail;
+        // Between the last and the first is behind the last.
+        self.tail = other.as_ptr();
+        // SAFETY: the caller's promise.
+        unsafe { self.insert(waiter) };
+        self.tail = if last == other.as_ptr().cast_const() {
+            waiter.as_ptr()
+        } else {
+            last
+        };
+    }
+
+    /// Who stands right before `waiter`: the last, if that is the first.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in this list.
+    pub(super) unsafe fn before(&self, waiter: NonNull<Waiter>) -> Option<NonNull<Waiter>> {
+        // SAFETY: MEMBER: the waiter is linked here.
+        NonNull::new(unsafe { links(waiter.as_ptr(), |l| (*l).prev) }.cast_mut())
+    }
+
     /// Takes `waiter` out.
     ///
     /// # Safety

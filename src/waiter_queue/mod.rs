@@ -6,12 +6,13 @@
 //! is posted to its [`Home`](home::Home), whose [`Doorbell`] is rung if need be.
 //!
 //! Invariants carry the unsafe code of this layer, and its comments cite them: `MEMBER` (see
-//! [`list`]), `PHASE`, `ADDRESS` and `LEVEL` (see [`waiter`]), `SHARE` (see [`address`]), `COUNT`
-//! (see [`shares`]), `HERE` (see [`runtime`]), `OUTBOX` (see [`home`]).
+//! [`list`]), `FIRST` (see [`classes`]), `PHASE`, `ADDRESS` and `LEVEL` (see [`waiter`]), `SHARE`
+//! (see [`address`]), `COUNT` (see [`shares`]), `HERE` (see [`runtime`]), `OUTBOX` (see [`home`]).
 
 mod address;
 mod batch;
 mod blocking;
+mod classes;
 #[cfg(any(not(loom), all(test, not(shuttle))))]
 mod drain;
 #[cfg(all(test, loom, not(shuttle)))]
@@ -44,6 +45,7 @@ pub(crate) use self::shares::Shares;
 pub(crate) use self::{
     address::Place,
     blocking::block_on,
+    classes::{Classes, LockedClasses},
     queue::{Locked, WaiterQueue},
     waiter::{Phase, Waiter},
 };

@@ -150,7 +150,7 @@ impl WaiterQueue {
 /// A locked queue, and the wake-ups to be delivered after it is unlocked.
 pub(crate) struct Locked<'a> {
     queue: &'a WaiterQueue,
-    list: ManuallyDrop<LockGuard<'a, List>>,
+    pub(super) list: ManuallyDrop<LockGuard<'a, List>>,
     /// Empty after it was delivered: there is nothing to drop then.
     batch: ManuallyDrop<Batch>,
 }
@@ -184,7 +184,7 @@ impl Locked<'_> {
     }
 
     #[inline]
-    fn enrol(&mut self, waiter: Pin<&mut Waiter>, note: usize) -> NonNull<Waiter> {
+    pub(super) fn enrol(&mut self, waiter: Pin<&mut Waiter>, note: usize) -> NonNull<Waiter> {
         assert_eq!(waiter.phase(), Phase::Idle, "a waiter is queued twice");
         // SAFETY: PHASE: idle, and the caller is the owner.
         unsafe {

@@ -300,7 +300,8 @@ impl Waiter {
 
     /// Says who is to be woken, before the waiter is queued: outside of locks,
     /// since it drops what was said before.
-    #[inline]
+    // Always: left to itself, it is called where another part of the crate comes to use it.
+    #[inline(always)]
     pub(crate) fn settle(self: Pin<&mut Self>, place: Place) {
         assert_eq!(self.phase(), Phase::Idle, "a waiter is queued twice");
         // SAFETY: PHASE, ADDRESS and SETTLED: idle, and we are the owner; written here if not

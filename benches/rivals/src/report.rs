@@ -60,8 +60,8 @@ wait groups nobody is overtaken.
 
 In tokio's column the token is that of tokio-util. The cancel safety differs: a wait for the barriers of tokio and \
 asyncband that is dropped still counts as arrived (\"not cancel safe\"), for that of compio-sync it does not. \
-compio-sync's read-write lock is one that readers may upgrade, as is async-lock's; its cell has a queue for those that \
-wait for the value only.
+compio-sync's read-write lock is one that readers may upgrade, as is async-lock's; in its cell one may \
+also wait for the value only.
 
 ";
 
