@@ -4,11 +4,12 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use super::{OnceCell, Turn};
+use super::{OnceCell, RawOnce, Turn};
 use crate::waiter_queue::{Phase, Waiter};
 
 pin_project_lite::pin_project! {
@@ -27,8 +28,8 @@ pin_project_lite::pin_project! {
         f: Option<F>,
         #[pin]
         future: Option<Fut>,
-        // After the future, so that it is dropped after it.
-        turn: Option<Turn<'a>>,
+        // Dropped by `end`.
+        turn: ManuallyDrop<Option<Turn<'a>>>,
         #[pin]
         waiter: Waiter,
     }
@@ -36,11 +37,28 @@ pin_project_lite::pin_project! {
     impl<T, F, Fut> PinnedDrop for Attempt<'_, T, F, Fut> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if this.waiter.phase() != Phase::Idle {
-                this.cell.raw.abandon_turn(this.waiter);
+            // The one question for most: what is dropped was ready at once.
+            if this.turn.is_some() || this.waiter.is_settled() {
+                end(&this.cell.raw, this.waiter, this.future, this.turn);
             }
         }
     }
+}
+
+/// An attempt is dropped in a stage in which it may have something to give up.
+#[cold]
+#[inline(never)]
+fn end<Fut>(
+    raw: &RawOnce,
+    waiter: Pin<&mut Waiter>,
+    mut future: Pin<&mut Option<Fut>>,
+    turn: &mut Option<Turn<'_>>,
+) {
+    let turn = turn.take();
+    raw.abandon_turn(waiter);
+    // Before the next has the turn, and also if this panics.
+    future.set(None);
+    drop(turn);
 }
 
 /// Drops a future in place, also if its poll panics.
@@ -62,7 +80,7 @@ where
             cell,
             f: Some(f),
             future: None,
-            turn: None,
+            turn: ManuallyDrop::new(None),
             waiter: Waiter::new(),
         }
     }
@@ -72,7 +90,7 @@ where
     fn at_once(self: Pin<&mut Self>) -> Option<&'a T> {
         let this = self.project();
         let value = this.cell.get()?;
-        if this.f.is_none() || this.waiter.phase() != Phase::Idle {
+        if this.f.is_none() || this.waiter.is_settled() {
             return None;
         }
         *this.f = None;
@@ -105,7 +123,7 @@ where
         let future = running.0.as_mut().as_pin_mut();
         let Poll::Ready(output) = future.expect("there while it runs").poll(cx) else {
             std::mem::forget(running);
-            *this.turn = Some(turn);
+            **this.turn = Some(turn);
             return Poll::Pending;
         };
         drop(running);

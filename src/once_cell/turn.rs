@@ -147,7 +147,10 @@ impl RawOnce {
 
     /// By a candidate that will not come, wherever it stands.
     pub(super) fn abandon_turn(&self, mut waiter: Pin<&mut Waiter>) {
-        if !self.leave(CANDIDATES, waiter.as_mut()) && waiter.give_up_wake() == Some(HAS_THE_TURN) {
+        if waiter.phase() != Phase::Idle
+            && !self.leave(CANDIDATES, waiter.as_mut())
+            && waiter.give_up_wake() == Some(HAS_THE_TURN)
+        {
             say("the chosen candidate goes");
             drop(Turn(self));
         }

@@ -194,6 +194,13 @@ impl Waiter {
         self.state.load(Ordering::Relaxed) == queued_at(level)
     }
 
+    /// Whether it may ever have been queued. A look at memory of its owner's own.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        // SAFETY: only the owner asks.
+        self.written.with(|written| unsafe { *written }) & SETTLED != 0
+    }
+
     /// Whether it has never been queued, nor its owner written anything down.
     #[inline]
     pub(crate) fn is_new(&self) -> bool {
