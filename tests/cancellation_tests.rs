@@ -8,6 +8,9 @@ use std::sync::Arc;
 use common::{Hand, on_each_road, probe::woken, watchdog};
 use compio_sync::{Condvar, Event, Mutex, Notify, RwLock, RwLockUpgradableReadGuard, Semaphore};
 
+/// So many that the lock is handed to who comes in vain after them, and not yet kept.
+const OVERTAKES: usize = 10;
+
 #[test]
 fn dropped_before_the_first_poll_nothing_has_happened() {
     let _dog = watchdog();
@@ -247,7 +250,9 @@ fn an_heir_that_is_dropped_when_the_lock_was_kept_for_it_lets_it_go() {
             let mut first = road.wait(mutex.lock());
             let mut rest: Vec<_> = (0..others).map(|_| road.wait(mutex.lock())).collect();
             drop(guard);
-            // It comes in vain, so that the next unlock keeps the lock for it.
+            // It comes in vain when others have overtaken it, so that the next unlock keeps
+            // the lock for it.
+            (0..OVERTAKES).for_each(|_| drop(mutex.try_lock().unwrap()));
             let overtaker = mutex.try_lock().unwrap();
             first.expect_pending();
             road.send(move || drop(overtaker));
@@ -270,6 +275,7 @@ fn a_first_waiter_that_came_in_vain_and_is_dropped_leaves_no_trace() {
         let guard = mutex.try_lock().unwrap();
         let mut first = road.wait(mutex.lock());
         road.send(move || drop(guard));
+        (0..OVERTAKES).for_each(|_| drop(mutex.try_lock().unwrap()));
         let overtaker = mutex.try_lock().unwrap();
         first.expect_pending();
         assert_eq!(mutex.waiter_count(), 1);

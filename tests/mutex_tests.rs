@@ -1,17 +1,14 @@
-//! What the mutex promises: exclusion, bounded unfairness, its forms and its guards.
+//! What the mutex promises: exclusion, its forms and its guards.
 
 mod common;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use common::{
-    Hand, in_runtime, on_another_thread, on_runtimes, panic_message, park_on, probe::woken, rounds,
-    spawn, until, watchdog, yield_now,
+    Hand, in_runtime, on_another_thread, on_runtimes, panic_message, park_on, rounds, spawn, until,
+    watchdog, yield_now,
 };
 use compio_sync::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
-
-/// What the docs promise: a woken waiter is overtaken at most so often.
-const OVERTAKES: usize = 64;
 
 #[compio::test]
 async fn the_lock_is_taken_and_given_back() {
@@ -65,142 +62,6 @@ fn runtimes_and_threads_exclude_each_other() {
         });
     });
     assert_eq!(mutex.into_inner(), 3 * n);
-}
-
-#[test]
-fn waiters_are_woken_one_at_a_time_in_order() {
-    let _dog = watchdog();
-    let mutex = Mutex::new(());
-    let mut guard = mutex.try_lock();
-    let mut waits: Vec<_> = (0..5).map(|_| Hand::waiting(mutex.lock())).collect();
-    assert_eq!(mutex.waiter_count(), 5);
-    for i in 0..5 {
-        drop(guard);
-        assert_eq!(woken(&waits), (0..=i).collect::<Vec<_>>());
-        guard = Some(waits[i].expect_ready());
-        assert_eq!(mutex.waiter_count(), 4 - i);
-    }
-    drop(guard);
-    assert!(waits.iter().all(|wait| wait.wakes() == 1));
-    assert!(!mutex.is_locked());
-}
-
-#[test]
-fn a_woken_waiter_is_overtaken_so_often_and_no_more() {
-    let _dog = watchdog();
-    let mutex = Mutex::new(());
-    let guard = mutex.try_lock();
-    let mut wait = Hand::waiting(mutex.lock());
-    drop(guard);
-    assert_eq!(wait.wakes(), 1);
-    for _ in 0..OVERTAKES {
-        let overtaker = mutex.try_lock();
-        assert!(overtaker.is_some());
-        drop(overtaker);
-    }
-    assert!(
-        mutex.try_lock().is_none(),
-        "kept for the waiter from now on"
-    );
-    assert!(mutex.is_locked());
-    let mut newcomer = Hand::waiting(mutex.lock());
-    drop(wait.expect_ready());
-    assert_eq!(wait.wakes(), 1);
-    drop(newcomer.expect_ready());
-    assert!(!mutex.is_locked());
-}
-
-#[test]
-fn a_waiter_that_came_in_vain_gets_the_lock_at_the_next_unlock() {
-    let _dog = watchdog();
-    let mutex = Mutex::new(());
-    let guard = mutex.try_lock();
-    let mut first = Hand::waiting(mutex.lock());
-    let mut second = Hand::waiting(mutex.lock());
-    drop(guard);
-    let overtaker = mutex.try_lock();
-    assert!(overtaker.is_some());
-    first.expect_pending();
-    assert_eq!(mutex.waiter_count(), 2);
-    drop(overtaker);
-    assert_eq!(
-        (first.wakes(), second.wakes()),
-        (2, 0),
-        "still before the second"
-    );
-    assert!(mutex.try_lock().is_none());
-    second.expect_pending();
-    drop(first.expect_ready());
-    // The second has not come in vain yet: it may be overtaken again.
-    assert!(second.is_woken());
-    drop(mutex.try_lock().unwrap());
-    drop(second.expect_ready());
-}
-
-#[test]
-fn every_waiter_gets_the_lock_within_the_bound() {
-    let _dog = watchdog();
-    let mutex = Mutex::new(());
-    let guard = mutex.try_lock();
-    let mut waits: Vec<_> = (0..10).map(|_| Hand::waiting(mutex.lock())).collect();
-    drop(guard);
-    let mut others = 0;
-    for (i, wait) in waits.iter_mut().enumerate() {
-        // A busy task takes the lock whenever it can, and the waiters come as late as
-        // they may.
-        while let Some(greedy) = mutex.try_lock() {
-            others += 1;
-            drop(greedy);
-        }
-        drop(wait.expect_ready());
-        others += 1;
-        assert!(
-            others <= (OVERTAKES + 1) * (i + 1),
-            "{others} before {}",
-            i + 2
-        );
-    }
-    assert!(!mutex.is_locked());
-}
-
-#[compio::test]
-async fn a_busy_task_does_not_starve_the_others() {
-    let _dog = watchdog();
-    let mutex = Arc::new(Mutex::new(()));
-    let done = Rc::new(RefCell::new(false));
-    let busy = spawn({
-        let (mutex, done) = (mutex.clone(), done.clone());
-        async move {
-            let mut turns = 0;
-            while !*done.borrow() {
-                let guard = mutex.lock().await;
-                yield_now().await;
-                drop(guard);
-                turns += 1;
-            }
-            turns
-        }
-    });
-    for _ in 0..20 {
-        drop(mutex.lock().await);
-        yield_now().await;
-    }
-    *done.borrow_mut() = true;
-    assert!(busy.await.unwrap() > 0);
-}
-
-#[test]
-fn try_lock_takes_a_free_lock_past_a_waiter() {
-    let _dog = watchdog();
-    let mutex = Arc::new(Mutex::new(()));
-    let guard = mutex.try_lock();
-    let mut wait = Hand::waiting(mutex.lock());
-    drop(guard);
-    let owned = mutex.try_lock_owned();
-    assert!(owned.is_some());
-    assert!(mutex.try_lock_owned().is_none());
-    drop(owned);
-    drop(wait.expect_ready());
 }
 
 #[test]

@@ -301,7 +301,7 @@ fn all_are_notified_before_an_heir() {
         Row::Overtakes,
         Row::QueuesFirst,
         Row::HeirInVain,
-        Row::KeepsForStarved,
+        Row::MakesHeirAgain,
     ];
     check(Bound::Light(2), &rows, || {
         let shared = Shared::new(0);

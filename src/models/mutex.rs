@@ -66,7 +66,7 @@ fn two_take_turns_thrice() {
         Row::Overtakes,
         Row::UnlocksForHeir,
         Row::HeirInVain,
-        Row::KeepsForStarved,
+        Row::MakesHeirAgain,
         Row::HeirTakesKept,
     ];
     check(Bound::Light(3), &rows, || take_turns(2, 3));
@@ -236,10 +236,11 @@ fn overtake(mutex: &Arc<Mutex<Cell>>) -> thread::JoinHandle<()> {
     })
 }
 
-/// The heir comes in vain: it is the first again, and has the lock next.
+/// The heir comes in vain: it is the first again, and is woken next.
 #[test]
 fn heir_in_vain_stays_first() {
-    check(Bound::All, &[Row::HeirInVain, Row::KeepsForStarved], || {
+    let rows = [Row::HeirInVain, Row::MakesHeirAgain];
+    check(Bound::All, &rows, || {
         let mutex = Arc::new(Mutex::new(Cell::new()));
         let guard = mutex.try_lock().unwrap();
         let mut heir = Hand::waiting(mutex.lock());
@@ -255,6 +256,59 @@ fn heir_in_vain_stays_first() {
         assert_eq!(next.alarm.calls(), 1);
         assert!(next.poll().is_ready());
         drop((heir, next));
+        assert_at_rest(&mutex);
+    });
+}
+
+/// The heir has been overtaken as often as it may be, however often it came: the lock is its.
+#[test]
+fn heir_in_vain_is_counted_on() {
+    let rows = [Row::HeirInVain, Row::KeepsForStarved, Row::KeepsForHeir];
+    check(Bound::LightOrAll(3), &rows, || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let mut heir = Hand::waiting(mutex.lock());
+        drop(guard);
+        let other = thread::spawn({
+            let mutex = Arc::clone(&mutex);
+            move || {
+                let overtake = || mutex.try_lock().map(|guard| guard.change());
+                (0..2).filter_map(|_| overtake()).count()
+            }
+        });
+        let came = (0..2).any(|_| heir.alarm.calls() > 0 && heir.poll().map(drop).is_ready());
+        let overtaken = other.join().unwrap();
+        if !came {
+            assert_eq!(
+                mutex.is_locked(),
+                overtaken == 2,
+                "kept if it has been overtaken twice"
+            );
+            assert!(heir.poll().is_ready());
+        }
+        drop(heir);
+        assert_at_rest(&mutex);
+    });
+}
+
+/// Who waits behind the heir goes, and takes nothing with it of what the heir has.
+#[test]
+fn waiter_behind_the_heir_goes() {
+    let rows = [Row::KeepsForHeir, Row::LastLeaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let mut heir = Hand::waiting(mutex.lock());
+        let goes = Hand::waiting(mutex.lock());
+        drop(guard);
+        let other = thread::spawn({
+            let mutex = Arc::clone(&mutex);
+            move || (0..2).for_each(|_| mutex.try_lock().unwrap().change())
+        });
+        drop(goes);
+        join([other]);
+        assert!(mutex.is_locked(), "it was overtaken twice");
+        assert!(heir.poll().is_ready());
         assert_at_rest(&mutex);
     });
 }

@@ -58,6 +58,7 @@ pub(super) enum Row {
     UnlocksForHeir,
     KeepsForHeir,
     MakesHeir,
+    MakesHeirAgain,
     KeepsForStarved,
     HeirTakesFree,
     HeirTakesKept,
@@ -170,11 +171,7 @@ impl Row {
         // The bits of `permits`, and of `mutex/raw`.
         let queued = |state| state & 1 != 0;
         let (locked, has_heir) = (|s: usize| s & 1 != 0, |s: usize| s & 4 != 0);
-        let (waited, kept, starved) = (
-            |s: usize| s & 2 != 0,
-            |s: usize| s & 8 != 0,
-            |s: usize| s & 16 != 0,
-        );
+        let (waited, kept) = (|s: usize| s & 2 != 0, |s: usize| s & 8 != 0);
         match self {
             Self::Enters => phases(0, 1),
             Self::Leaves => phases(1, 0),
@@ -224,21 +221,20 @@ impl Row {
             Self::Overtakes => mutex(!locked(b) && has_heir(b) && a == b | 1),
             Self::QueuesFirst => mutex(locked(b) && !waited(b) && a == b | 2),
             Self::Unlocks => mutex(b == 1 && a == 0),
-            Self::UnlocksForHeir => mutex(locked(b) && has_heir(b) && a == (b & !1) + 32),
+            Self::UnlocksForHeir => mutex(locked(b) && has_heir(b) && a == (b & !1) + 16),
             Self::KeepsForHeir => mutex(has_heir(b) && !kept(b) && a == b | 8),
-            Self::MakesHeir => mutex(locked(b) && !has_heir(b) && !locked(a) && has_heir(a)),
-            Self::KeepsForStarved => mutex(!has_heir(b) && kept(a) && starved(b)),
+            Self::MakesHeir => mutex(b == 3 && a & !2 == 4),
+            Self::MakesHeirAgain => mutex(b == 3 + 16 && a & !2 == 4 + 16),
+            Self::KeepsForStarved => mutex(b == 3 + 32 && a & !2 == 13 + 32),
             Self::HeirTakesFree => mutex(has_heir(b) && !locked(b) && locked(a) && !has_heir(a)),
             Self::HeirTakesKept => mutex(kept(b) && locked(a) && !has_heir(a)),
-            Self::HeirInVain => mutex(has_heir(b) && locked(b) && !has_heir(a) && starved(a)),
+            Self::HeirInVain => mutex(has_heir(b) && a == ((b | 2) & !4) + 16),
             Self::HeirGoesKept => said("the heir goes from the kept lock"),
             Self::HeirGoesKeptMeanwhile => said("the heir goes, and meanwhile the lock was kept"),
             Self::HeirGoesFree => mutex(has_heir(b) && !locked(b) && a == 0),
-            Self::HeirGoesLocked => {
-                mutex(has_heir(b) && locked(b) && !kept(b) && !has_heir(a) && !starved(a))
-            }
+            Self::HeirGoesLocked => mutex(has_heir(b) && locked(b) && !kept(b) && a == b & 3),
             Self::HeirGoesNext => mutex(!locked(b) && has_heir(b) && waited(b) && a & !2 == 4),
-            Self::LastLeaves => mutex(waited(b) && a == b & !18 && (locked(b) || has_heir(b))),
+            Self::LastLeaves => mutex(waited(b) && a == b & if has_heir(b) { !2 } else { 1 }),
 
             Self::ReaderComes => rwlock(b & 3 == 0 && a == b + 8),
             Self::UpgradableComes => rwlock(b & 7 == 0 && a == b + 4),

@@ -24,10 +24,10 @@ use crate::{sys::sync::const_fn, waiter_queue::block_on};
 ///
 /// Bounded. Whoever asks for a free lock gets it, even if somebody has waited longer:
 /// handing it over each time would cost every holder a task switch. But a waiter that has
-/// been woken is overtaken at most 64 times before the lock is kept for it, and if it
-/// comes and finds the lock taken, the next unlock hands it over. Waiters are woken in the
-/// order in which they came, so the one in place k gets the lock after at most 65 × k
-/// others.
+/// been woken is overtaken at most 64 times before the lock is kept for it; if it comes
+/// and finds the lock taken, and has been overtaken three times in all, the next unlock
+/// hands it over. Waiters are woken in the order in which they came, so the one in place k
+/// gets the lock after at most 65 × k others.
 ///
 /// So a wait is to be polled or dropped, not kept aside: a lock that is kept for a wait that
 /// a task does not poll any more is locked for all, also for another wait of the same task.

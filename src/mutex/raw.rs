@@ -3,7 +3,9 @@
 //! A mutex that always hands the lock to the first waiter makes every holder wait
 //! for a task switch once somebody waits (a convoy). One that never does lets a
 //! busy task starve the others. This one lets whoever runs take a free lock, but
-//! counts: a woken waiter is overtaken at most [`OVERTAKES`] times.
+//! counts: a woken waiter is overtaken at most [`OVERTAKES`] times. One that comes in
+//! vain is the first in the queue again, and still counted; if it has been overtaken
+//! [`PATIENCE`] times by then, the next unlock hands the lock over.
 //!
 //! # State
 //!
@@ -13,8 +15,7 @@
 //! | `QUEUED` | the queue is not empty |
 //! | `HEIR` | a waiter has been taken out of the queue and woken, and has not come yet |
 //! | `KEPT` | with `LOCKED` and `HEIR`: the lock is the heir's |
-//! | `STARVED` | the first waiter has come in vain once: it gets the lock at the next unlock |
-//! | the rest | how often the heir has been overtaken |
+//! | the rest | how often the heir has been overtaken or, if there is none, the first waiter |
 //!
 //! # Steps
 //!
@@ -25,13 +26,14 @@
 //! | unlock | `LOCKED` alone | free |
 //! | unlock | `HEIR`, count + 1 < `OVERTAKES` | not `LOCKED`, count + 1 |
 //! | unlock | `HEIR`, count + 1 = `OVERTAKES` | `KEPT` |
-//! | unlock | `QUEUED`, no `HEIR` | under the queue's lock: the first becomes `HEIR` and is woken; not `LOCKED`, or `KEPT` if `STARVED` |
+//! | unlock | `QUEUED`, no `HEIR`, count < `PATIENCE` | under the queue's lock: the first becomes `HEIR` and is woken; not `LOCKED` |
+//! | unlock | `QUEUED`, no `HEIR`, else | the same, but `KEPT` |
 //! | heir comes | `KEPT`, or not `LOCKED` | `LOCKED`, no `HEIR`, count 0 |
-//! | heir comes | `LOCKED` by another | under the queue's lock: first in the queue, `QUEUED`, `STARVED`, no `HEIR` |
+//! | heir comes | `LOCKED` by another | under the queue's lock: first in the queue, `QUEUED`, no `HEIR`, count + 1 |
 //! | heir is dropped | `KEPT` | it has the lock, and unlocks |
-//! | heir is dropped | not `LOCKED`, `QUEUED` | under the queue's lock: the next becomes heir |
-//! | heir is dropped | otherwise | no `HEIR` |
-//! | last waiter leaves | `QUEUED` | under the queue's lock: not `QUEUED`, not `STARVED` |
+//! | heir is dropped | not `LOCKED`, `QUEUED` | under the queue's lock: the next becomes heir, count 0 |
+//! | heir is dropped | otherwise | no `HEIR`, count 0 |
+//! | last waiter leaves | `QUEUED` | under the queue's lock: not `QUEUED`; count 0 if no `HEIR` |
 //!
 //! Invariant `SOMEBODY`: while the queue is not empty there is a holder or an heir,
 //! so somebody will come by who takes care of the first waiter.
@@ -39,6 +41,10 @@
 //! Invariant `QUEUE BIT`: `QUEUED` and the making of an heir out of a waiter change
 //! only under the queue's lock; `QUEUED` is set if and only if the queue is not
 //! empty, whenever that lock is free.
+//!
+//! Invariant `COUNT`: nobody is overtaken more often than it is counted, and without a
+//! waiter and an heir it is 0. Who becomes the first because the one before leaves is left
+//! that one's count, and so gets the lock the sooner.
 
 use std::{
     fmt,
@@ -56,18 +62,28 @@ const LOCKED: usize = 1;
 const QUEUED: usize = 2;
 const HEIR: usize = 4;
 const KEPT: usize = 8;
-const STARVED: usize = 16;
-const ONE: usize = 32;
+const ONE: usize = 16;
 
 /// How often a woken waiter is overtaken at most.
 #[cfg(not(loom))]
 const OVERTAKES: usize = 64;
+/// How often one that comes in vain has to have been overtaken for the lock to be handed
+/// to it. A hand-over costs a task switch; the longest wait grows with this.
+#[cfg(not(loom))]
+const PATIENCE: usize = 3;
+
 /// Small, so that models reach it.
 #[cfg(loom)]
 const OVERTAKES: usize = 2;
+/// More than 1, so that models come in vain without being served next.
+#[cfg(loom)]
+const PATIENCE: usize = 2;
+
+// Who comes in vain is overtaken meanwhile, too.
+const _: () = assert!(PATIENCE <= OVERTAKES);
 
 /// What is left of a state when the heir has come or gone.
-const WITHOUT_HEIR: usize = LOCKED | QUEUED | STARVED;
+const WITHOUT_HEIR: usize = LOCKED | QUEUED;
 
 pub(crate) struct RawMutex {
     state: AtomicUsize,
@@ -164,10 +180,11 @@ impl RawMutex {
         };
         // Release: as in `unlock`.
         let _never_declined = self.change(Ordering::Release, |state| {
-            Some(if state & STARVED != 0 && next != 0 {
-                next | LOCKED | KEPT
-            } else {
-                next
+            let count = state / ONE;
+            Some(match next {
+                0 => 0,
+                _ if count < PATIENCE => next + count * ONE,
+                _ => (next | LOCKED | KEPT) + count * ONE,
             })
         });
         // After the state says that there is an heir: it may come at once.
@@ -224,8 +241,8 @@ impl RawMutex {
         .is_ok()
     }
 
-    /// By the heir, who found the lock taken: is the first in the queue again, and
-    /// gets the lock at the next unlock. Returns true if it got it after all.
+    /// By the heir, who found the lock taken: is the first in the queue again. Returns
+    /// true if it got it after all.
     #[cold]
     fn come_in_vain(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         match catch_unwind(AssertUnwindSafe(|| Place::of(waker))) {
@@ -243,7 +260,8 @@ impl RawMutex {
             Some(if may_inherit(state) {
                 rest
             } else {
-                rest | QUEUED | STARVED
+                // The holder has overtaken us, and will not see at its unlock that it has.
+                (rest | QUEUED) + (state / ONE + 1) * ONE
             })
         });
         let got = before.is_ok_and(may_inherit);
@@ -269,7 +287,13 @@ impl RawMutex {
         let left = queue.remove(waiter).is_some();
         if left && queue.is_empty() {
             // Relaxed: hands over no data. SOMEBODY holds for no one now.
-            self.state.fetch_and(!(QUEUED | STARVED), Ordering::Relaxed);
+            let _never_declined = self.change(Ordering::Relaxed, |state| {
+                Some(if state & HEIR == 0 {
+                    state & LOCKED
+                } else {
+                    state & !QUEUED
+                })
+            });
         }
         left
     }

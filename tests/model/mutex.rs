@@ -18,6 +18,9 @@ use super::{
 /// How often a waiter that has been woken is overtaken at most.
 const OVERTAKES: usize = 64;
 
+/// How often one that comes in vain has been overtaken if it is served next.
+const PATIENCE: usize = 3;
+
 /// The model of the lock, without its data. Methods return whom they wake.
 #[derive(Debug, Default)]
 pub(super) struct Lock {
@@ -26,9 +29,8 @@ pub(super) struct Lock {
     pub(super) heir: Option<usize>,
     /// For the heir.
     kept: bool,
+    /// The heir or, if there is none, the first that waits.
     overtaken: usize,
-    /// The first has come in vain.
-    starved: bool,
     pub(super) queue: VecDeque<usize>,
 }
 
@@ -52,13 +54,11 @@ impl Lock {
             self.kept = self.overtaken == OVERTAKES;
             return None;
         }
-        self.kept = self.starved && !self.queue.is_empty();
+        self.kept = self.overtaken >= PATIENCE;
         self.name_heir()
     }
 
     fn name_heir(&mut self) -> Option<usize> {
-        self.starved = false;
-        self.overtaken = 0;
         self.heir = self.queue.pop_front();
         self.heir
     }
@@ -72,14 +72,15 @@ impl Lock {
     /// The heir comes; or is the first again.
     pub(super) fn arrive(&mut self) -> bool {
         let heir = self.heir.expect("it comes");
-        let in_vain = self.held;
+        if self.held {
+            self.heir = None;
+            self.overtaken += 1;
+            self.queue.push_front(heir);
+            return false;
+        }
         self.end_of_heir();
         self.held = true;
-        if in_vain {
-            self.queue.push_front(heir);
-            self.starved = true;
-        }
-        !in_vain
+        true
     }
 
     /// The heir does not come.
@@ -96,7 +97,9 @@ impl Lock {
 
     pub(super) fn leave(&mut self, at: usize) {
         self.queue.retain(|waits| *waits != at);
-        self.starved &= !self.queue.is_empty();
+        if self.queue.is_empty() && self.heir.is_none() {
+            self.overtaken = 0;
+        }
     }
 }
 
