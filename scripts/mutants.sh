@@ -21,7 +21,8 @@
 # Where the order of memory matters.
 ORDERED=(permits.rs mutex/raw.rs rwlock/raw.rs notify.rs event.rs gate.rs condvar.rs
     once_cell/turn.rs cancellation_token/node.rs cancellation_token/tree.rs waiter_queue/waiter.rs
-    waiter_queue/shares.rs waiter_queue/blocking.rs sys/slot.rs)
+    waiter_queue/shares.rs waiter_queue/blocking.rs waiter_queue/send.rs waiter_queue/mail.rs
+    sys/slot.rs)
 TABLE=$CRATE_DIR/scripts/mutants.txt
 KNOWN=$CRATE_DIR/scripts/mutants-known.txt
 WORK=${CARGO_TARGET_DIR:-$CRATE_DIR/target}/mutants

@@ -187,7 +187,7 @@ impl Barrier {
             // Relaxed, both: changed and used under the lock.
             self.arrived.store(0, Ordering::Relaxed);
             self.generation.fetch_add(1, Ordering::Relaxed);
-            queue.wake_all(0);
+            queue.wake_all();
         }
         completes
     }

@@ -297,7 +297,7 @@ impl Condvar {
         // Relaxed: as in `notify_one`.
         if self.occupied.load(Ordering::Relaxed) {
             let mut queue = self.queue.lock();
-            queue.wake_all(ALL);
+            queue.wake_all();
             self.vacate(&queue);
         }
     }

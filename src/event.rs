@@ -18,7 +18,7 @@ const SET: usize = 1;
 const WAITING: usize = 2;
 
 /// What a wait that is over writes down.
-const DONE: u32 = 1;
+const DONE: u16 = 1;
 
 /// A flag that stays up once it is set, and lets through all who wait for it.
 ///
@@ -99,7 +99,7 @@ impl Event {
         let mut before = 0;
         // Release: as above.
         self.queue
-            .wake_all(0, || before = self.state.fetch_or(SET, Ordering::Release));
+            .wake_all(|| before = self.state.fetch_or(SET, Ordering::Release));
         self.vacate(&self.queue.lock());
         before & SET != 0
     }

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// What a wait that is over writes down.
-const DONE: u32 = 1;
+const DONE: u16 = 1;
 
 const QUEUED: usize = 1;
 const ONE: usize = 2;
@@ -99,7 +99,7 @@ impl Gate {
     #[cold]
     fn open(&self, n: usize) -> bool {
         let mut opened = false;
-        self.queue.wake_all_if(0, || {
+        self.queue.wake_all_if(|| {
             // Release: as above. Acquire: as above, and for those that are woken. Relaxed: it
             // cannot fail.
             let before = self

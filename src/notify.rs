@@ -254,7 +254,7 @@ impl Notify {
             });
         if counted.is_err() {
             // Under the lock, so that no later wait is reached. Release: as above.
-            self.queue.wake_all(ALL, || {
+            self.queue.wake_all(|| {
                 self.state.fetch_add(CALL, Ordering::Release);
             });
         }
@@ -299,10 +299,10 @@ impl fmt::Debug for Notify {
 /// | `ENTERED` | queued, posted, woken, counted | leaves the queue; or passes the notification on |
 /// | `ENABLED` and how it was notified | idle | passes the notification on |
 /// | `OVER` | idle | does nothing |
-const NEW: u32 = 0;
-const ENTERED: u32 = 1;
-const OVER: u32 = 2;
-const ENABLED: u32 = 4;
+const NEW: u16 = 0;
+const ENTERED: u16 = 1;
+const OVER: u16 = 2;
+const ENABLED: u16 = 4;
 
 pin_project_lite::pin_project! {
     /// A wait, without the notifier that it waits for.
@@ -343,14 +343,14 @@ impl Wait {
                 Poll::Ready(note) => Some(note),
                 Poll::Pending => None,
             },
-            (ENTERED, None) => waiter.as_mut().take_wake(),
+            (ENTERED, None) => notify.queue.try_take(waiter.as_mut()),
             (enabled, _) => Some((enabled - ENABLED) as usize),
         };
         if let Some(note) = note {
             waiter.set_memo(if waker.is_some() {
                 OVER
             } else {
-                ENABLED + note as u32
+                ENABLED + note as u16
             });
         }
         note.is_some()
@@ -433,7 +433,7 @@ fn enter(notify: &Notify, mut waiter: Pin<&mut Waiter>, waker: Option<&Waker>) -
     let mut queue = notify.queue.lock();
     let note = notified(WAITING);
     if note.is_none() {
-        queue.push_back(waiter, 0);
+        queue.push_back(waiter, ALL);
     }
     note
 }

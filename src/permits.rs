@@ -257,7 +257,7 @@ impl fmt::Debug for Permits {
 }
 
 /// What a request that is over writes down.
-const DONE: u32 = 1;
+const DONE: u16 = 1;
 
 pin_project_lite::pin_project! {
     /// A request for permits, on its way from asking to having.

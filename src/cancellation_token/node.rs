@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What a wait that is over writes down.
-const DONE: u32 = 1;
+const DONE: u16 = 1;
 
 /// The level of a tree's queue; a token's own is 0.
 pub(super) const GONE: u8 = 1;
@@ -68,7 +68,7 @@ impl Node {
             return;
         };
         if at == NONE {
-            self.queue.wake_all(0, || ());
+            self.queue.wake_all(|| ());
             return;
         }
         self.give_up_waiters();
@@ -79,7 +79,7 @@ impl Node {
                 node.give_up_waiters();
             }
         }
-        self.tree.gone.wake_all(0, || ());
+        self.tree.gone.wake_all(|| ());
     }
 
     /// Moves all that wait here to the tree's queue, a few at a time.

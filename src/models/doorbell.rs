@@ -21,7 +21,7 @@ fn rung<const EVENTS: usize>(refuses: bool) {
     let runtime = futex.hang();
     futex.block_on(&runtime, async {
         for event in &*events {
-            // Two waiters: who sets it posts.
+            // Two waiters: who sets it sends them.
             both(event.wait(), event.wait()).await;
         }
     });
@@ -31,20 +31,20 @@ fn rung<const EVENTS: usize>(refuses: bool) {
 
 #[test]
 fn futex_is_rung() {
-    let rows = [Row::IsPosted, Row::WordHasChanged, Row::WaitIsEnded];
+    let rows = [Row::IsSent, Row::WordHasChanged, Row::WaitIsEnded];
     check(Bound::LightOrAll(3), &rows, || rung::<1>(false));
 }
 
 #[test]
 fn futex_is_rung_by_two() {
-    let rows = [Row::IsPosted, Row::WordHasChanged, Row::WaitIsEnded];
+    let rows = [Row::IsSent, Row::WordHasChanged, Row::WaitIsEnded];
     check(Bound::Light(2), &rows, || rung::<2>(false));
 }
 
 /// The kernel refuses the wait, and the waker of the drain task takes over.
 #[test]
 fn futex_is_refused() {
-    check(Bound::LightOrAll(3), &[Row::IsPosted], || rung::<1>(true));
+    check(Bound::LightOrAll(3), &[Row::IsSent], || rung::<1>(true));
 }
 
 /// A slot whose packets come through a queue, which stands for the port.

@@ -45,12 +45,12 @@ macro_rules! one_goes {
     };
 }
 
-/// Two that are woken at once are posted.
+/// Two that are woken at once are sent, or posted.
 macro_rules! two_go {
-    ($($what:tt)*) => {
+    ($comes:ident, $takes:ident, $($what:tt)*) => {
         check(
             Bound::Light(2),
-            &[Row::IsPosted, Row::TakesMail, Row::Leaves],
+            &[Row::$comes, Row::$takes, Row::Leaves],
             move || go!(2, $($what)*),
         )
     };
@@ -73,7 +73,7 @@ macro_rules! models {
         #[test]
         fn $name() {
             one_goes!($new, $wait, with!($does), $waiters);
-            two_go!($new, $wait, with!($does), $waiters);
+            two_go!(IsSent, TakesSent, $new, $wait, with!($does), $waiters);
         }
     )*};
 }
@@ -86,10 +86,23 @@ models! {
     event: |_| Event::new(), Event::wait, Event::set, Event::waiter_count;
     latch: |_| Latch::new(1), Latch::wait, Latch::count_down, Latch::waiter_count;
     notify: |_| Notify::new(), Notify::notified, Notify::notify_waiters, Notify::waiter_count;
-    semaphore: |_| Semaphore::new(0), Semaphore::acquire,
-        |semaphore: &Semaphore| semaphore.add_permits(2), Semaphore::waiter_count;
     token: |_| CancellationToken::new(), CancellationToken::cancelled, CancellationToken::cancel,
         CancellationToken::waiter_count;
+}
+
+#[test]
+fn semaphore() {
+    let give = || with!(|semaphore: &Semaphore| semaphore.add_permits(2));
+    let new = |_| Semaphore::new(0);
+    one_goes!(new, Semaphore::acquire, give(), Semaphore::waiter_count);
+    two_go!(
+        IsPosted,
+        TakesMail,
+        new,
+        Semaphore::acquire,
+        give(),
+        Semaphore::waiter_count
+    );
 }
 
 /// Only one is woken at a time, the heir.
@@ -115,6 +128,8 @@ fn rwlock() {
         RwLock::waiter_count
     );
     two_go!(
+        IsPosted,
+        TakesMail,
         |_| RwLock::new(()),
         RwLock::read,
         unlock,
@@ -150,6 +165,8 @@ fn condvar() {
         waiters
     );
     two_go!(
+        IsSent,
+        TakesSent,
         new,
         watch,
         with!(|shared: &Watched| shared.1.notify_all()),

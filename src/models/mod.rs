@@ -28,6 +28,7 @@ mod permits;
 mod queue;
 mod rows;
 mod rwlock;
+mod send;
 mod shares;
 
 use std::{

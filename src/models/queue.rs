@@ -24,7 +24,7 @@ impl Shared {
         })
     }
 
-    /// Waits until it is ready, and returns the note of the wake-up.
+    /// Waits until it is ready, and returns the note that it came with, or 2.
     fn wait(&self) -> usize {
         let mut waiter = pin!(Waiter::new());
         let mut entered = false;
@@ -45,7 +45,7 @@ impl Shared {
 
 fn wait_in_other(shared: &Arc<Shared>) -> thread::JoinHandle<()> {
     let shared = Arc::clone(shared);
-    thread::spawn(move || assert_eq!(shared.wait(), 2))
+    thread::spawn(move || assert!(matches!(shared.wait(), 1 | 2)))
 }
 
 /// Whoever makes it ready before it wakes finds the waiter, without a lock about both.
@@ -58,7 +58,7 @@ fn made_ready_then_woken() {
             let shared = Shared::new();
             let other = wait_in_other(&shared);
             shared.ready.store(true, Ordering::Relaxed);
-            shared.queue.wake_all(2, || ());
+            shared.queue.wake_all(|| ());
             join([other]);
             assert_eq!(shared.queue.waiter_count(), 0);
         },
@@ -71,7 +71,7 @@ fn two_wait_and_two_wake() {
         let shared = Shared::new();
         let others = [wait_in_other(&shared), wait_in_other(&shared)];
         shared.ready.store(true, Ordering::Relaxed);
-        shared.queue.wake_all(2, || ());
+        shared.queue.wake_all(|| ());
         join(others);
         assert_eq!(shared.queue.waiter_count(), 0);
     });

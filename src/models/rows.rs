@@ -12,13 +12,17 @@ pub(super) enum Row {
     Leaves,
     IsMoved,
     IsPosted,
+    IsSent,
     IsWoken,
     IsCounted,
     IsDelivered,
     TakesMail,
+    TakesSent,
     TakesWake,
     TakesCounted,
     IsPutBack,
+    // send.rs
+    EpochsBeginAnew,
     // home.rs
     HomeSleeps,
     HomeHasMore,
@@ -182,6 +186,9 @@ impl Row {
             // Who does it is not in the phases.
             Self::IsDelivered => said("the home delivers"),
             Self::TakesMail => said("the owner takes its mail"),
+            Self::IsSent => said("all are sent"),
+            Self::TakesSent => said("the owner takes what was sent"),
+            Self::EpochsBeginAnew => said("the first epoch comes again"),
             Self::TakesWake => phases(3, 0),
             Self::TakesCounted => phases(4, 0),
             Self::IsPutBack => phases(0, 3),

@@ -30,7 +30,7 @@ pin_project_lite::pin_project! {
 }
 
 /// What a request that is over writes down.
-const DONE: u32 = 1;
+const DONE: u16 = 1;
 
 impl LockRequest {
     const_fn! {

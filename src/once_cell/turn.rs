@@ -220,7 +220,7 @@ impl Turn<'_> {
         let before = raw.state.swap(SET, Ordering::Release);
         // Who sets its bit after this does not, since it finds the cell set.
         if before & (CANDIDATES | WAITERS) != 0 {
-            raw.queue.lock().wake_all(CELL_IS_SET);
+            raw.queue.lock().wake_all();
         }
     }
 }

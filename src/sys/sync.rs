@@ -75,6 +75,22 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// How often all of a queue were sent to a mailbox that has not been emptied since: one count for
+/// the process.
+#[cfg(not(loom))]
+pub(crate) fn under_way() -> &'static AtomicUsize {
+    static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+    &UNDER_WAY
+}
+
+#[cfg(loom)]
+pub(crate) fn under_way() -> &'static AtomicUsize {
+    super::loom::checker::lazy_static! {
+        static ref UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+    }
+    &UNDER_WAY
+}
+
 /// Tells the models which step of a table is taken.
 #[cfg(loom)]
 pub(crate) use super::loom::note;

@@ -28,6 +28,7 @@ const _: () = assert!(align_of::<Home>() > ROUTE);
 ///
 /// Invariant `SHARE`: an address that has a home counts among that home's shares, which keep it
 /// alive; the pointer is one of `Arc::into_raw`.
+#[derive(PartialEq, Eq)]
 pub(super) struct Address(*const Home);
 
 // SAFETY: SHARE: it is a share in a home, which is `Send` and `Sync`, and is counted for all
@@ -68,6 +69,12 @@ impl Address {
             1 => Route::Driver,
             _ => Route::Foreign,
         }
+    }
+
+    /// Whether it is that of a task of some runtime.
+    #[inline]
+    pub(super) fn is_of_a_task(&self) -> bool {
+        !self.0.is_null() && self.route() == Route::Task
     }
 
     /// Whether a waiter with this address may keep it when it is polled here, by the same

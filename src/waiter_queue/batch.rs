@@ -4,8 +4,11 @@ use std::{mem::MaybeUninit, ptr::NonNull};
 
 use super::{
     address::Route,
-    home::{BATCH, Home, Outbox, Wakers},
+    home::Home,
+    list::List,
+    mail::Outbox,
     waiter::{Phase, Waiter},
+    wakers::{BATCH, Wakers},
 };
 use crate::sys::sync::Arc;
 
@@ -113,6 +116,22 @@ impl Batch {
             Fate::Posted => {}
             Fate::Ended => shared.set_phase(Phase::Woken),
         }
+    }
+
+    /// Hands over all waiters of a queue, tasks of this one home, in one step. Returns false if they
+    /// have to be handed over one by one.
+    ///
+    /// # Safety
+    ///
+    /// SHARE: the pointer is their addresses'. The caller holds the queue's lock and ends its epoch
+    /// (EPOCH).
+    pub(super) unsafe fn send_all(&mut self, home: NonNull<Home>, queue: &mut List) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        self.is_untouched = false;
+        // SAFETY: the caller's promises.
+        unsafe { self.outbox(home).post_all(queue) }
     }
 
     /// Decides how a wake-up reaches another thread's runtime, and posts it if it goes through

@@ -131,10 +131,10 @@ impl LockedClasses<'_> {
     }
 
     /// Wakes all that wait now, the first class first; see [`WaiterQueue::wake_all`].
-    pub(crate) fn wake_all(&mut self, note: usize) {
+    pub(crate) fn wake_all(&mut self) {
         // Before the lock is let go of in between: from here on they are all alike.
         self.set_end(None);
-        self.queue.wake_all(note);
+        self.queue.wake_all();
     }
 
     /// The first class ends before `end`, its end until now, which is still queued.

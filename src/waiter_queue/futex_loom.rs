@@ -7,11 +7,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{
-    Backend, Doorbell, drain,
-    home::{Home, contain},
-    runtime::Runtime,
-};
+use super::{Backend, Doorbell, drain, home::Home, runtime::Runtime, wakers::contain};
 use crate::sys::{
     loom::checker::sync::Mutex,
     sync::{AtomicUsize, Ordering, say},

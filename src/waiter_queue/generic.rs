@@ -10,7 +10,7 @@ use std::{sync::OnceLock, task::Waker};
 
 use compio_runtime::Runtime;
 
-use super::{Backend, Doorbell, drain, home::contain, runtime::Keeper};
+use super::{Backend, Doorbell, drain, runtime::Keeper, wakers::contain};
 use crate::sys::sync::Arc;
 
 /// Set by the drain task's first run, before the mailbox is ever asleep.

@@ -4,37 +4,19 @@
 //! its queue into the mailbox of its home, so nothing is allocated, and the
 //! home is rung at most once for all that lies there. The home then wakes its
 //! own tasks on its own thread, where a wake is a push to a local list.
-//!
-//! # Status of a mailbox
-//!
-//! | status | meaning | goes to |
-//! | --- | --- | --- |
-//! | `Awake` | the runtime will look without being rung | `Asleep` when it leaves nothing; `Closed` |
-//! | `Asleep` | whoever posts next rings | `Awake` by that poster; `Closed` |
-//! | `Closed` | the runtime is gone or going; nothing is posted any more | nothing |
-//!
-//! All of it happens under the mailbox's lock, which is only ever held for a few
-//! pointer writes and under which no waker is called, cloned or dropped.
-//! Locks nest in one direction: a queue's, then a mailbox's.
 
-use std::{mem::ManuallyDrop, pin::Pin, ptr::NonNull, sync::OnceLock, task::Waker};
+use std::{pin::Pin, ptr::NonNull, sync::OnceLock, task::Waker};
 
 use super::{
     Doorbell,
-    address::{Route, own},
-    list::List,
+    address::Route,
+    mail::{Mail, Status},
     runtime::ThreadToken,
     shares::Shares,
     waiter::{Phase, Waiter},
+    wakers::{Wakers, contain},
 };
-use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, LockGuard, Ordering, note, say};
-
-/// How many wakers are called between two looks at a locked list.
-#[cfg(not(loom))]
-pub(super) const BATCH: usize = 32;
-/// Small, so that the model sees more than one batch.
-#[cfg(loom)]
-pub(super) const BATCH: usize = 2;
+use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Lock, Ordering, note, say};
 
 /// By which tables of functions wakers of a runtime are known: addresses of them.
 pub(super) struct Tables {
@@ -55,18 +37,6 @@ pub(super) enum Left {
     Asleep,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Awake,
-    Asleep,
-    Closed,
-}
-
-struct Mail {
-    list: List,
-    status: Status,
-}
-
 /// One runtime, as those see it who wake its tasks.
 pub(super) struct Home {
     /// Its thread: a runtime never leaves the one it was made on.
@@ -76,7 +46,7 @@ pub(super) struct Home {
     tables: Tables,
     /// The addresses that point here.
     shares: Shares,
-    mail: Lock<Mail>,
+    pub(super) mail: Lock<Mail>,
     running: AtomicBool,
     /// Waiters in phase `Counted`, and those that lapsed.
     counted: AtomicUsize,
@@ -95,10 +65,7 @@ impl Home {
             id,
             tables,
             shares: Shares::new(),
-            mail: Lock::new(Mail {
-                list: List::new(0),
-                status: Status::Awake,
-            }),
+            mail: Lock::new(Mail::new()),
             running: AtomicBool::new(false),
             counted: AtomicUsize::new(0),
             lapsed: AtomicUsize::new(0),
@@ -226,10 +193,23 @@ impl Home {
                 waker = waiter.with_waker(Option::take);
             }
             waiter.set_phase(Phase::Woken);
+            mail.settle();
         }
         drop(mail);
         // The owner has still to pass on what it was woken for.
         contain(|| drop(waker));
+    }
+
+    /// The same for a waiter that was sent here (EPOCH); its waker stays with its owner.
+    pub(super) fn collect_sent(&self, waiter: &Waiter) {
+        let mut mail = self.mail.lock();
+        if waiter.phase() == Phase::Queued {
+            say("the owner takes what was sent");
+            // SAFETY: sent, and not yet woken under the mailbox's lock: linked here (MEMBER).
+            unsafe { mail.list.remove(NonNull::from(waiter)) };
+            waiter.set_phase(Phase::Woken);
+            mail.settle();
+        }
     }
 
     /// Wakes some of what lies in the mailbox, on this runtime's thread. If it leaves nothing and
@@ -328,174 +308,5 @@ impl std::fmt::Debug for Home {
             .field("status", &mail.status)
             .field("posted", &mail.list.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl Mail {
-    fn first_is_of_a_task(&self) -> bool {
-        self.list.first().is_some_and(|waiter| {
-            // SAFETY: MEMBER: linked here, under our lock; ADDRESS and SETTLED: posted.
-            let route = unsafe { waiter.as_ref().address() }.route();
-            route == Route::Task
-        })
-    }
-
-    /// Takes the first waiter out and hands out its waker.
-    fn pop(&mut self) -> Option<Option<Waker>> {
-        // SAFETY: MEMBER, PHASE and SETTLED: posted here, under our lock.
-        let waker = self
-            .list
-            .first()
-            .map(|waiter| unsafe { waiter.as_ref().with_waker(Option::take) })?;
-        self.release_first();
-        Some(waker)
-    }
-
-    /// Takes the first waiter out; its waker, if it is still there, stays with its owner.
-    fn release_first(&mut self) -> Option<()> {
-        let waiter = self.list.first()?;
-        say("the home delivers");
-        // SAFETY: MEMBER: linked here, under our lock; PHASE: not touched after it is `Woken`.
-        unsafe {
-            self.list.remove(waiter);
-            waiter.as_ref().set_phase(Phase::Woken);
-        }
-        Some(())
-    }
-}
-
-/// A mailbox held open by a notifier, so that a run of waiters with the same home
-/// costs one lock.
-///
-/// Invariant `OUTBOX`: the guard never outlives the home it was got from.
-pub(super) struct Outbox {
-    /// Dropped before `home`, in `send`. Borrows from `home`, which does not move.
-    mail: ManuallyDrop<LockGuard<'static, Mail>>,
-    home: Arc<Home>,
-    posted: bool,
-}
-
-impl Outbox {
-    /// # Safety
-    ///
-    /// SHARE: the pointer is an address's that is not let go of meanwhile.
-    pub(super) unsafe fn open(home: NonNull<Home>) -> Self {
-        // SAFETY: the caller's promise.
-        let home = unsafe { own(home) };
-        let mail = home.mail.lock();
-        // SAFETY: OUTBOX: the lock lives in `home`, which we own a share of and
-        // which is let go of after the guard.
-        let mail =
-            unsafe { std::mem::transmute::<LockGuard<'_, Mail>, LockGuard<'static, Mail>>(mail) };
-        Self {
-            mail: ManuallyDrop::new(mail),
-            home,
-            posted: false,
-        }
-    }
-
-    pub(super) fn is_for(&self, home: NonNull<Home>) -> bool {
-        std::ptr::eq(&*self.home, home.as_ptr())
-    }
-
-    /// Posts `waiter`, unless the home is closed.
-    ///
-    /// # Safety
-    ///
-    /// PHASE: the waiter has just left a queue whose lock the caller holds, and its
-    /// home is the one of this outbox.
-    pub(super) unsafe fn post(&mut self, waiter: NonNull<Waiter>) -> bool {
-        if self.mail.status == Status::Closed {
-            return false;
-        }
-        // SAFETY: it left its queue, so it is in no list; its owner takes it out
-        // under the mailbox's lock before it lets go of it (MEMBER).
-        unsafe {
-            self.mail.list.push_back(waiter);
-            waiter.as_ref().set_phase(Phase::Posted);
-        }
-        self.posted = true;
-        true
-    }
-
-    /// Closes the outbox, and returns the home and whether it has to be rung: both to be dealt
-    /// with when no lock is held.
-    #[must_use]
-    pub(super) fn send(mut self) -> (Arc<Home>, bool) {
-        let ring = self.posted && self.mail.status == Status::Asleep;
-        if ring {
-            self.mail.status = Status::Awake;
-        }
-        // SAFETY: OUTBOX: dropped once, here, before the home.
-        unsafe { ManuallyDrop::drop(&mut self.mail) };
-        (self.home, ring)
-    }
-}
-
-/// Wakers taken out under a lock, to be called after it.
-pub(super) struct Wakers {
-    wakers: [std::mem::MaybeUninit<Waker>; BATCH],
-    len: usize,
-}
-
-impl Wakers {
-    pub(super) fn new() -> Self {
-        Self {
-            wakers: [const { std::mem::MaybeUninit::uninit() }; BATCH],
-            len: 0,
-        }
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        self.len < BATCH
-    }
-
-    pub(super) fn extend(&mut self, waker: Option<Waker>) {
-        if let Some(waker) = waker {
-            self.wakers[self.len].write(waker);
-            self.len += 1;
-        }
-    }
-
-    /// Calls them all. A panic of one is its own affair: the panic hook has
-    /// reported it, and neither the others nor the notifier pay for it.
-    #[inline]
-    pub(super) fn wake(&mut self) {
-        if self.len > 0 {
-            self.wake_all();
-        }
-    }
-
-    fn wake_all(&mut self) {
-        let len = std::mem::take(&mut self.len);
-        let mut next = 0;
-        while next < len {
-            contain(|| {
-                while next < len {
-                    // SAFETY: the first `len` were written, and each is read once.
-                    let waker = unsafe { self.wakers[next].assume_init_read() };
-                    next += 1;
-                    waker.wake();
-                }
-            });
-        }
-    }
-}
-
-impl Drop for Wakers {
-    fn drop(&mut self) {
-        self.wake();
-    }
-}
-
-/// Runs what may be foreign code, and stops a panic of it here.
-pub(super) fn contain(f: impl FnOnce()) {
-    // A model fails by a panic, which is not to be stopped.
-    #[cfg(loom)]
-    return f();
-    #[cfg(not(loom))]
-    if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
-        // Its drop may panic again.
-        std::mem::forget(payload);
     }
 }

@@ -23,11 +23,7 @@ use std::{io, sync::OnceLock, task::Waker};
 use compio_driver::{Extra, IourOpCode, OpEntry};
 use compio_runtime::Runtime;
 
-use super::{
-    Backend, Doorbell, drain,
-    home::{Home, contain},
-    runtime::Keeper,
-};
+use super::{Backend, Doorbell, drain, home::Home, runtime::Keeper, wakers::contain};
 use crate::sys::{
     futex::{self, Word},
     sync::Arc,

@@ -6,7 +6,7 @@
 
 use std::ptr::NonNull;
 
-use super::waiter::Waiter;
+use super::waiter::{Stamp, Waiter};
 
 /// The neighbours of a waiter in the list that it is in. Nothing that counts when in none.
 pub(super) struct Links {
@@ -23,12 +23,16 @@ pub(super) struct Links {
 pub(super) struct List {
     /// The last waiter; its `next` is the first.
     tail: *const Waiter,
-    len: u32,
-    /// How many rounds have begun; see ROUND in `queue`.
-    pub(super) round: u16,
-    /// Of the queue that this is; see LEVEL in `waiter`.
-    pub(super) level: u8,
+    /// The number of waiters times `ONE`, the level times `LEVEL`, and `MIXED`.
+    word: u32,
+    /// Of a queue: what it writes on those that come.
+    pub(super) stamp: Stamp,
 }
+
+/// Of a queue: not all of its waiters are known to be tasks of one runtime.
+const MIXED: u32 = 1;
+const LEVEL: u32 = 2;
+const ONE: u32 = 4;
 
 // SAFETY: the list only holds pointers to waiters, which are `Send` and `Sync`
 // themselves, and MEMBER puts every access under one lock.
@@ -36,17 +40,33 @@ unsafe impl Send for List {}
 
 impl List {
     pub(super) const fn new(level: u8) -> Self {
+        assert!(level <= 1, "there are two levels");
         Self {
             tail: std::ptr::null(),
-            len: 0,
-            round: 0,
-            level,
+            word: level as u32 * LEVEL,
+            stamp: Stamp::new(),
         }
+    }
+
+    /// Of the queue that this is; see LEVEL in `waiter`.
+    #[inline]
+    pub(super) fn level(&self) -> u8 {
+        (self.word & LEVEL) as u8 / LEVEL as u8
+    }
+
+    #[inline]
+    pub(super) fn is_mixed(&self) -> bool {
+        self.word & MIXED != 0
+    }
+
+    #[inline]
+    pub(super) fn set_mixed(&mut self, yes: bool) {
+        self.word = (self.word & !MIXED) | if yes { MIXED } else { 0 };
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len as usize
+        (self.word / ONE) as usize
     }
 
     #[inline]
@@ -99,7 +119,7 @@ impl List {
     /// As for `push_back`.
     #[inline]
     unsafe fn insert(&mut self, waiter: NonNull<Waiter>) {
-        self.len = self.len.checked_add(1).expect("more than 2^32 waiters");
+        self.word = self.word.checked_add(ONE).expect("more than 2^30 waiters");
         let new = waiter.as_ptr().cast_const();
         // SAFETY: MEMBER for the linked ones, the caller's promise for the new one.
         unsafe {
@@ -163,7 +183,38 @@ impl List {
                 }
             }
         }
-        self.len -= 1;
+        self.word -= ONE;
+    }
+
+    /// Moves all of `others` behind all of this.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the locks of both, and those who keep MEMBER for the others know where
+    /// they are from now on.
+    pub(super) unsafe fn append(&mut self, others: &mut Self) {
+        let (tail, last) = (self.tail, others.tail);
+        if last.is_null() {
+            return;
+        }
+        let moved = others.word & !(ONE - 1);
+        self.word = self
+            .word
+            .checked_add(moved)
+            .expect("more than 2^30 waiters");
+        others.word -= moved;
+        // SAFETY: MEMBER: all four are linked, here or there, and both locks are held.
+        unsafe {
+            if !tail.is_null() {
+                let (first, next) = (links(tail, |l| (*l).next), links(last, |l| (*l).next));
+                links(tail, |l| (*l).next = next);
+                links(next, |l| (*l).prev = tail);
+                links(last, |l| (*l).next = first);
+                links(first, |l| (*l).prev = last);
+            }
+        }
+        self.tail = last;
+        others.tail = std::ptr::null();
     }
 }
 

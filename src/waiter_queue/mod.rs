@@ -6,8 +6,9 @@
 //! is posted to its [`Home`](home::Home), whose [`Doorbell`] is rung if need be.
 //!
 //! Invariants carry the unsafe code of this layer, and its comments cite them: `MEMBER` (see
-//! [`list`]), `FIRST` (see [`classes`]), `PHASE`, `ADDRESS` and `LEVEL` (see [`waiter`]), `SHARE`
-//! (see [`address`]), `COUNT` (see [`shares`]), `HERE` (see [`runtime`]), `OUTBOX` (see [`home`]).
+//! [`list`]), `FIRST` (see [`classes`]), `PHASE`, `ADDRESS` and `LEVEL` (see [`waiter`]), `EPOCH` (see
+//! [`send`]), `SHARE` (see [`address`]), `COUNT` (see [`shares`]), `HERE` (see [`runtime`]), `OUTBOX`
+//! (see [`mail`]).
 
 mod address;
 mod batch;
@@ -23,11 +24,14 @@ mod home;
 #[cfg(all(target_os = "linux", feature = "linux-futex", not(loom)))]
 mod linux;
 mod list;
+mod mail;
 mod queue;
 #[cfg_attr(loom, path = "runtime_loom.rs")]
 mod runtime;
+mod send;
 mod shares;
 mod waiter;
+mod wakers;
 #[cfg(all(windows, feature = "windows-iocp", not(loom)))]
 mod windows;
 

@@ -88,18 +88,18 @@ impl WaiterQueue {
 
     /// Does `begin` under the lock, and wakes all that wait at that moment; who comes later is
     /// not meant.
-    pub(crate) fn wake_all(&self, note: usize, begin: impl FnOnce()) {
-        self.wake_all_if(note, || {
+    pub(crate) fn wake_all(&self, begin: impl FnOnce()) {
+        self.wake_all_if(|| {
             begin();
             true
         });
     }
 
     /// The same, if `begin` says so.
-    pub(crate) fn wake_all_if(&self, note: usize, begin: impl FnOnce() -> bool) {
+    pub(crate) fn wake_all_if(&self, begin: impl FnOnce() -> bool) {
         let mut queue = self.lock();
         if begin() {
-            queue.wake_all(note);
+            queue.wake_all();
         }
     }
 
@@ -115,10 +115,20 @@ impl WaiterQueue {
         }
     }
 
+    /// The wake-up of a waiter that is not polled, if it has come.
+    pub(crate) fn try_take(&self, mut waiter: Pin<&mut Waiter>) -> Option<usize> {
+        if waiter.phase() == Phase::Queued {
+            let is_sent = waiter.is_sent_from(&self.list.lock());
+            if is_sent {
+                waiter.as_mut().collect_sent();
+            }
+        }
+        waiter.take_wake()
+    }
+
     /// Sees to it that `waker` is the one called for a waiter of this queue.
     /// Returns false if it is not in this queue any more.
-    pub(crate) fn refresh(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
-        let waiter = waiter.into_ref();
+    pub(crate) fn refresh(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         // SAFETY: ADDRESS: we are the owner, its only writer. SETTLED: it has been queued.
         let is_here = unsafe { waiter.address() }.is_current();
         // SAFETY: PHASE: queued here, and the caller holds the lock.
@@ -126,24 +136,34 @@ impl WaiterQueue {
             is_here && waiter.with_waker(|w| w.as_ref().is_some_and(|w| w.will_wake(waker)))
         };
         let list = self.list.lock();
-        if !waiter.is_queued_at(list.level) {
-            return false;
+        if waiter.is_in(&list) {
+            if is_current() {
+                return true;
+            }
+            // A waker is cloned and dropped outside of the lock.
+            drop(list);
+            let place = Place::of(waker);
+            let mut list = self.list.lock();
+            if waiter.is_in(&list) {
+                // SAFETY: PHASE, ADDRESS and SETTLED: queued here, under the lock, by the owner.
+                let old = unsafe { waiter.replace(place) };
+                // SAFETY: as above.
+                if unsafe { waiter.address() } != &old.address {
+                    list.set_mixed(true);
+                }
+                drop(list);
+                drop(old);
+                return true;
+            }
+            drop((list, place));
+            return self.refresh(waiter, waker);
         }
-        if is_current() {
-            return true;
-        }
-        // A waker is cloned and dropped outside of the lock.
+        let is_sent = waiter.is_sent_from(&list);
         drop(list);
-        let place = Place::of(waker);
-        let list = self.list.lock();
-        if !waiter.is_queued_at(list.level) {
-            return false;
+        if is_sent {
+            waiter.as_mut().collect_sent();
         }
-        // SAFETY: PHASE, ADDRESS and SETTLED: queued here, under the lock, by the owner.
-        let old = unsafe { waiter.replace(place) };
-        drop(list);
-        drop(old);
-        true
+        false
     }
 }
 
@@ -152,7 +172,7 @@ pub(crate) struct Locked<'a> {
     queue: &'a WaiterQueue,
     pub(super) list: ManuallyDrop<LockGuard<'a, List>>,
     /// Empty after it was delivered: there is nothing to drop then.
-    batch: ManuallyDrop<Batch>,
+    pub(super) batch: ManuallyDrop<Batch>,
 }
 
 impl Locked<'_> {
@@ -189,17 +209,24 @@ impl Locked<'_> {
         // SAFETY: PHASE: idle, and the caller is the owner.
         unsafe {
             waiter.set_note(note);
-            waiter.set_round(self.list.round);
+            waiter.set_stamp(self.list.stamp);
+            // SETTLED: whoever is queued has been settled.
+            self.compare(waiter.address());
         }
-        waiter.set_queued_at(self.list.level);
+        waiter.set_queued_at(self.list.level());
         waiter.ptr()
     }
 
     /// Takes `waiter` out of the queue and returns its note. `None` if it is not here
-    /// any more: it has been woken, or moved to another queue.
+    /// any more: it has been woken, or moved to another queue. Before anybody is woken under
+    /// this lock.
     #[inline]
     pub(crate) fn remove(&mut self, waiter: Pin<&mut Waiter>) -> Option<usize> {
-        if !waiter.is_queued_at(self.list.level) {
+        if !waiter.is_in(&self.list) {
+            debug_assert!(self.batch.is_untouched(), "a mailbox may be locked");
+            if waiter.is_sent_from(&self.list) {
+                waiter.collect_sent();
+            }
             return None;
         }
         // SAFETY: PHASE and MEMBER: queued here, under the lock.
@@ -237,9 +264,11 @@ impl Locked<'_> {
         self.list.first().map(|waiter| self.wake(waiter)).is_some()
     }
 
-    /// Wakes all that wait now, as [`WaiterQueue::wake_all`] does. The note is the same in all
-    /// rounds of a queue: a round may serve those of another (ROUND).
-    pub(crate) fn wake_all(&mut self, note: usize) {
+    /// Wakes all that wait now, as [`WaiterQueue::wake_all`] does. Their notes stay as they are.
+    pub(crate) fn wake_all(&mut self) {
+        if self.send_all() {
+            return;
+        }
         let mut most = self.new_round();
         if most > 1 {
             self.expect_many();
@@ -247,11 +276,11 @@ impl Locked<'_> {
         while most > 0 && self.first_is_old() {
             self.make_room();
             if self.first_is_old() {
-                self.note_first(note);
                 self.wake_first();
             }
             most -= 1;
         }
+        self.begin_epochs_anew();
     }
 
     /// Wakes the last waiter, likewise, and leaves `note` to it.
@@ -289,24 +318,25 @@ impl Locked<'_> {
         unsafe {
             self.list.remove(waiter);
             let shared = waiter.as_ref();
-            shared.set_round(to.list.round);
-            shared.set_queued_at(to.list.level);
+            shared.set_stamp(to.list.stamp);
+            to.compare(shared.address());
+            shared.set_queued_at(to.list.level());
             to.list.push_back(waiter);
         }
         true
     }
 
     /// Begins a new round, which is to serve all that wait now (ROUND). Returns how many these are.
-    pub(crate) fn new_round(&mut self) -> usize {
-        self.list.round = self.list.round.wrapping_add(1);
+    fn new_round(&mut self) -> usize {
+        self.list.stamp.round = self.list.stamp.round.wrapping_add(1);
         self.len()
     }
 
     /// Whether the first waiter is to be served by a round that has begun.
-    pub(crate) fn first_is_old(&self) -> bool {
+    fn first_is_old(&self) -> bool {
         self.list.first().is_some_and(|waiter| {
             // SAFETY: PHASE and MEMBER: queued here, under the lock.
-            unsafe { waiter.as_ref().round() != self.list.round }
+            unsafe { waiter.as_ref().stamp() }.round != self.list.stamp.round
         })
     }
 

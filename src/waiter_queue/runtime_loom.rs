@@ -31,7 +31,7 @@ use crate::sys::{
     sync,
 };
 
-/// The status of a mailbox, in the order of `home::Status`.
+/// The status of a mailbox, in the order of `mail::Status`.
 pub(crate) mod status {
     pub(crate) const AWAKE: usize = 0;
     pub(crate) const ASLEEP: usize = 1;

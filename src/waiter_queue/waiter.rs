@@ -5,7 +5,8 @@
 //! | phase | linked in | whose are links, waker and note | goes to |
 //! | --- | --- | --- | --- |
 //! | `Idle` | nothing | the owner's | `Queued`, or back to `Woken`, by the owner |
-//! | `Queued` | the queue whose level it names | holder of that queue's lock | `Idle` by the owner, who gives up; `Queued` elsewhere, `Posted`, `Woken`, `Counted` by a notifier |
+//! | `Queued` | the queue whose level it names | holder of that queue's lock | `Idle` by the owner, who gives up; `Queued` elsewhere, `Posted`, `Woken`, `Counted` by a notifier; *sent*, with all of its queue |
+//! | `Queued`, and sent | its home's mailbox | holder of the mailbox's lock | `Woken` by the home, or by the owner, who does not wait for the mail |
 //! | `Posted` | its home's mailbox | holder of the mailbox's lock | `Woken` by the home, or by the owner, who does not wait for the mail |
 //! | `Woken` | nothing | the owner's | `Idle` by the owner |
 //! | `Counted` | nothing | the owner's | `Idle` by the owner, who tells its home |
@@ -14,15 +15,19 @@
 //! Waiter>` shows that it is one. Every step is made under the lock of the list
 //! that the waiter is in, but for those that begin in `Idle`, `Woken` and
 //! `Counted`, where nobody else knows the waiter. The step from one queue to
-//! another is made under the locks of both.
+//! another or, sent, to a mailbox is made under the locks of both.
 //!
 //! Invariant `PHASE`: whoever touches links, waker or note is the one that the
 //! table names. A notifier's store of `Woken` or `Counted` is its last access:
 //! from then on the owner may free the waiter.
 //!
 //! Invariant `ADDRESS`: the address (home and route) is written by the owner only,
-//! in `Idle`, or in `Queued` under the queue's lock. So a notifier may read it
-//! under that lock, and anybody in `Posted`.
+//! in `Idle`, or in `Queued` and not sent under the queue's lock. So a notifier may read it
+//! under that lock, and anybody in `Posted` and when it is sent.
+//!
+//! Invariant `EPOCH`: a queued waiter is sent if its epoch is not that of the queue whose level it
+//! names: known under that queue's lock (see `send`). Who finds it so has lost it to its home's
+//! mailbox, for good.
 //!
 //! Invariant `LEVEL`: a waiter is only ever shown to queues of the primitive that its future waits
 //! for. Of those between which others move it each has a level of its own, and it is in the one whose
@@ -57,7 +62,8 @@ use std::{marker::PhantomPinned, mem::MaybeUninit, pin::Pin, ptr::NonNull, task:
 
 use super::{
     address::{Address, Place},
-    list::Links,
+    home::Home,
+    list::{Links, List},
 };
 use crate::sys::sync::{AtomicU8, Ordering, UnsafeCell, const_fn};
 
@@ -93,6 +99,22 @@ const SETTLED: u8 = 1;
 /// The note has been, by who made it.
 const NOTED: u8 = 2;
 
+/// What a queue writes on a waiter that comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(super) struct Stamp {
+    /// How many rounds have begun; see ROUND in `queue`.
+    pub(super) round: u16,
+    /// How often all were sent; see EPOCH.
+    pub(super) epoch: u16,
+}
+
+impl Stamp {
+    pub(super) const fn new() -> Self {
+        Self { round: 0, epoch: 0 }
+    }
+}
+
 /// A place in a queue, held by a future.
 ///
 /// Of a new one only the last word is written, the rest when it is settled: many a future gets at
@@ -106,9 +128,9 @@ pub(crate) struct Waiter {
     /// What the primitive notes about this waiter.
     note: UnsafeCell<MaybeUninit<usize>>,
     /// Its owner's own; see `memo`.
-    memo: UnsafeCell<u32>,
-    /// The round in which it came (ROUND in `queue`).
-    round: UnsafeCell<u16>,
+    memo: UnsafeCell<u16>,
+    /// When it came. Written by the owner, or by who moves it to another queue, as the note.
+    stamp: UnsafeCell<Stamp>,
     /// The phase, and the level of the queue that it is or was in.
     state: AtomicU8,
     /// What has been written: `SETTLED`, `NOTED`. Its owner's.
@@ -133,7 +155,7 @@ impl Waiter {
                 links: UnsafeCell::new(MaybeUninit::uninit()),
                 note: UnsafeCell::new(MaybeUninit::uninit()),
                 memo: UnsafeCell::new(0),
-                round: UnsafeCell::new(0),
+                stamp: UnsafeCell::new(Stamp::new()),
                 state: AtomicU8::new(Phase::Idle as u8),
                 written: UnsafeCell::new(0),
                 _pin: PhantomPinned,
@@ -201,6 +223,19 @@ impl Waiter {
         self.written.with(|written| unsafe { *written }) & SETTLED != 0
     }
 
+    /// Whether the waiter is in this queue, whose lock the caller, its owner, holds.
+    #[inline]
+    pub(super) fn is_in(&self, queue: &List) -> bool {
+        // SAFETY: nobody writes the stamp of a waiter that is queued at this level but under the
+        // queue's lock.
+        self.is_queued_at(queue.level()) && unsafe { self.stamp() }.epoch == queue.stamp.epoch
+    }
+
+    /// Whether the waiter has been sent from this queue (EPOCH); likewise.
+    pub(super) fn is_sent_from(&self, queue: &List) -> bool {
+        self.is_queued_at(queue.level()) && !self.is_in(queue)
+    }
+
     /// Whether it has never been queued, nor its owner written anything down.
     #[inline]
     pub(crate) fn is_new(&self) -> bool {
@@ -209,13 +244,13 @@ impl Waiter {
 
     /// What the owner has written down for itself: 0 at first.
     #[inline]
-    pub(crate) fn memo(&self) -> u32 {
+    pub(crate) fn memo(&self) -> u16 {
         // SAFETY: only the owner asks for it, and only with a `Pin<&mut>` does it write it.
         self.memo.with(|memo| unsafe { *memo })
     }
 
     #[inline]
-    pub(crate) fn set_memo(self: Pin<&mut Self>, memo: u32) {
+    pub(crate) fn set_memo(self: Pin<&mut Self>, memo: u16) {
         // SAFETY: as in `memo`.
         self.memo.with_mut(|own| unsafe { *own = memo });
     }
@@ -244,18 +279,18 @@ impl Waiter {
     ///
     /// As for `set_note`.
     #[inline]
-    pub(super) unsafe fn round(&self) -> u16 {
+    pub(super) unsafe fn stamp(&self) -> Stamp {
         // SAFETY: the caller's promise.
-        self.round.with(|r| unsafe { *r })
+        self.stamp.with(|s| unsafe { *s })
     }
 
     /// # Safety
     ///
     /// As for `set_note`.
     #[inline]
-    pub(super) unsafe fn set_round(&self, round: u16) {
+    pub(super) unsafe fn set_stamp(&self, stamp: Stamp) {
         // SAFETY: the caller's promise.
-        self.round.with_mut(|r| unsafe { *r = round });
+        self.stamp.with_mut(|s| unsafe { *s = stamp });
     }
 
     pub(super) fn ptr(self: Pin<&mut Self>) -> NonNull<Waiter> {
@@ -357,14 +392,25 @@ impl Waiter {
 
     #[cold]
     fn collect_from_home(self: Pin<&mut Self>, polled: bool) {
-        // SAFETY: ADDRESS: we are its only writer. SETTLED: it has been queued.
-        let home = unsafe { self.address() }
-            .home()
-            .map(NonNull::from)
-            .expect("only a waiter with a home is posted or counted");
+        let home = self.own_home();
         // SAFETY: ADDRESS: our share in the home stays in the address until we write to it.
-        let home = unsafe { home.as_ref() };
-        home.collect(self, polled);
+        unsafe { home.as_ref() }.collect(self, polled);
+    }
+
+    /// By the owner of a waiter that was sent (EPOCH): takes it out of the mailbox, if it is still
+    /// there, and leaves it woken. May be called under the queue's lock.
+    #[cold]
+    pub(super) fn collect_sent(self: Pin<&mut Self>) {
+        let home = self.own_home();
+        // SAFETY: ADDRESS: as in `collect_from_home`.
+        unsafe { home.as_ref() }.collect_sent(&self);
+    }
+
+    fn own_home(&self) -> NonNull<Home> {
+        // SAFETY: ADDRESS: the owner is its only writer. SETTLED: it has been queued.
+        unsafe { self.address() }
+            .home_ptr()
+            .expect("only a waiter with a home is sent, posted or counted")
     }
 }
 

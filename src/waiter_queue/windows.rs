@@ -35,8 +35,9 @@ use windows_sys::Win32::System::IO::OVERLAPPED;
 
 use super::{
     Backend, Doorbell, drain,
-    home::{Home, Left, contain},
+    home::{Home, Left},
     runtime::Keeper,
+    wakers::contain,
 };
 use crate::sys::{
     alarm::{Alarm, Call},
