@@ -217,7 +217,7 @@ fn those_that_found_it_locked_go(heir_comes: bool) {
 #[test]
 fn those_that_come_in_vain_go() {
     let rows = [Row::LockingGoes, Row::HeirInVain, Row::Leaves];
-    check(Bound::LightOrAll(3), &rows, || {
+    check(Bound::Light(3), &rows, || {
         those_that_found_it_locked_go(true);
     });
 }
