@@ -164,11 +164,18 @@ impl Wait {
     }
 
     /// Takes the waiter back, wherever it is.
+    #[inline]
     pub(super) fn leave(self: Pin<&mut Self>, node: &Node) {
+        if self.waiter.phase() != Phase::Idle {
+            self.take_back(node);
+        }
+    }
+
+    #[inline(never)]
+    fn take_back(self: Pin<&mut Self>, node: &Node) {
         let mut waiter = self.project().waiter;
         // From the token's queue a waiter goes to the tree's, and never back.
-        if waiter.phase() != Phase::Idle
-            && node.queue.lock().remove(waiter.as_mut()).is_none()
+        if node.queue.lock().remove(waiter.as_mut()).is_none()
             && node.tree.gone.lock().remove(waiter.as_mut()).is_none()
         {
             waiter.give_up_wake();

@@ -71,12 +71,6 @@ impl Address {
         }
     }
 
-    /// Whether it is that of a task of some runtime.
-    #[inline]
-    pub(super) fn is_of_a_task(&self) -> bool {
-        !self.0.is_null() && self.route() == Route::Task
-    }
-
     /// Whether a waiter with this address may keep it when it is polled here, by the same
     /// waker.
     pub(super) fn is_current(&self) -> bool {

@@ -29,7 +29,7 @@ pub(super) struct List {
     pub(super) stamp: Stamp,
 }
 
-/// Of a queue: not all of its waiters are known to be tasks of one runtime.
+/// Of a queue: not all of its waiters are known to have the same address.
 const MIXED: u32 = 1;
 const LEVEL: u32 = 2;
 const ONE: u32 = 4;
@@ -59,9 +59,10 @@ impl List {
         self.word & MIXED != 0
     }
 
+    /// Until it is empty.
     #[inline]
-    pub(super) fn set_mixed(&mut self, yes: bool) {
-        self.word = (self.word & !MIXED) | if yes { MIXED } else { 0 };
+    pub(super) fn set_mixed(&mut self) {
+        self.word |= MIXED;
     }
 
     #[inline]
@@ -175,6 +176,7 @@ impl List {
             let (prev, next) = links(old, |l| ((*l).prev, (*l).next));
             if next == old {
                 self.tail = std::ptr::null();
+                self.word &= !MIXED;
             } else {
                 links(prev, |l| (*l).next = next);
                 links(next, |l| (*l).prev = prev);

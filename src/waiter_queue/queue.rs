@@ -149,7 +149,7 @@ impl WaiterQueue {
                 let old = unsafe { waiter.replace(place) };
                 // SAFETY: as above.
                 if unsafe { waiter.address() } != &old.address {
-                    list.set_mixed(true);
+                    list.set_mixed();
                 }
                 drop(list);
                 drop(old);
@@ -224,9 +224,7 @@ impl Locked<'_> {
     pub(crate) fn remove(&mut self, waiter: Pin<&mut Waiter>) -> Option<usize> {
         if !waiter.is_in(&self.list) {
             debug_assert!(self.batch.is_untouched(), "a mailbox may be locked");
-            if waiter.is_sent_from(&self.list) {
-                waiter.collect_sent();
-            }
+            collect_if_sent(&self.list, waiter);
             return None;
         }
         // SAFETY: PHASE and MEMBER: queued here, under the lock.
@@ -328,7 +326,8 @@ impl Locked<'_> {
 
     /// Begins a new round, which is to serve all that wait now (ROUND). Returns how many these are.
     fn new_round(&mut self) -> usize {
-        self.list.stamp.round = self.list.stamp.round.wrapping_add(1);
+        let stamp = self.list.stamp;
+        self.list.stamp = stamp.with_round(stamp.round().wrapping_add(1));
         self.len()
     }
 
@@ -336,7 +335,7 @@ impl Locked<'_> {
     fn first_is_old(&self) -> bool {
         self.list.first().is_some_and(|waiter| {
             // SAFETY: PHASE and MEMBER: queued here, under the lock.
-            unsafe { waiter.as_ref().stamp() }.round != self.list.stamp.round
+            unsafe { waiter.as_ref().stamp() }.round() != self.list.stamp.round()
         })
     }
 
@@ -363,6 +362,15 @@ impl Locked<'_> {
             self.batch.deliver_some();
             self.list = ManuallyDrop::new(self.queue.list.lock());
         }
+    }
+}
+
+/// By the owner, under the queue's lock. Knows nothing of that, so that it can stay in registers.
+#[cold]
+#[inline(never)]
+fn collect_if_sent(list: &List, waiter: Pin<&mut Waiter>) {
+    if waiter.is_sent_from(list) {
+        waiter.collect_sent();
     }
 }
 

@@ -24,55 +24,62 @@
 //! | the last | the queue is empty then, and nothing is under way | 0 |
 //! | the last | otherwise | the last |
 
-use super::{address::Address, queue::Locked};
+use std::ptr::NonNull;
+
+use super::{
+    address::{Address, Route},
+    queue::Locked,
+    waiter::Waiter,
+};
 use crate::sys::sync::{Ordering, say, under_way};
 
 const LAST: u16 = if cfg!(loom) { 1 } else { u16::MAX };
 
 impl Locked<'_> {
-    /// Notes whether a waiter with this address, which is about to be linked, is a task of the same
-    /// runtime as all others.
+    /// Notes if a waiter with this address, which is about to be linked, is not of one with the
+    /// others.
     #[inline]
     pub(super) fn compare(&mut self, address: &Address) {
-        let mixed = match self.list.last() {
-            None => !address.is_of_a_task(),
-            // SAFETY: MEMBER and ADDRESS: queued here, under the lock. SETTLED: so it was settled.
-            Some(last) => self.list.is_mixed() || unsafe { last.as_ref().address() } != address,
-        };
-        self.list.set_mixed(mixed);
+        // SAFETY: MEMBER and ADDRESS: queued here, under the lock. SETTLED: so it was settled.
+        let is_other = |last: NonNull<Waiter>| unsafe { last.as_ref().address() } != address;
+        if self.list.last().is_some_and(is_other) {
+            self.list.set_mixed();
+        }
     }
 
     /// Sends all that wait, if they are tasks of one other runtime, and more than one: a single wake
     /// may go directly. Returns whether it did.
     pub(super) fn send_all(&mut self) -> bool {
-        if self.list.is_mixed() || self.list.len() < 2 || self.list.stamp.epoch == LAST {
+        if self.list.is_mixed() || self.list.len() < 2 || self.list.stamp.epoch() == LAST {
             return false;
         }
         // SAFETY: MEMBER and ADDRESS: queued here, under the lock. SETTLED: so it was settled.
         let home = self.list.first().and_then(|first| unsafe {
             let address = first.as_ref().address();
             let is_elsewhere = address.home().is_some_and(|home| !home.is_here());
-            address.home_ptr().filter(|_| is_elsewhere)
+            let is_task = address.route() == Route::Task;
+            address.home_ptr().filter(|_| is_elsewhere && is_task)
         });
         // SAFETY: SHARE: the first waiter's address is not written to while we hold the lock. It is
         // that of all, and the queue's next epoch tells their owners (EPOCH).
         let sent = home.is_some_and(|home| unsafe { self.batch.send_all(home, &mut self.list) });
         if sent {
             say("all are sent");
-            self.list.stamp.epoch += 1;
+            let stamp = self.list.stamp;
+            self.list.stamp = stamp.with_epoch(stamp.epoch() + 1);
         }
         sent
     }
 
     /// After all were woken one by one.
     pub(super) fn begin_epochs_anew(&mut self) {
-        if self.list.stamp.epoch == LAST && self.list.is_empty() {
+        if self.list.stamp.epoch() == LAST && self.list.is_empty() {
             // Acquire: pairs with the releases in `Mail::settle`. What was sent from this queue was
             // counted before we had its lock; so if the count is 0 all of it has been woken, and its
             // owners, who go by this lock, see that.
             if under_way().load(Ordering::Acquire) == 0 {
                 say("the first epoch comes again");
-                self.list.stamp.epoch = 0;
+                self.list.stamp = self.list.stamp.with_epoch(0);
             }
         }
     }

@@ -99,19 +99,33 @@ const SETTLED: u8 = 1;
 /// The note has been, by who made it.
 const NOTED: u8 = 2;
 
-/// What a queue writes on a waiter that comes.
+/// What a queue writes on a waiter that comes, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(super) struct Stamp {
-    /// How many rounds have begun; see ROUND in `queue`.
-    pub(super) round: u16,
-    /// How often all were sent; see EPOCH.
-    pub(super) epoch: u16,
-}
+pub(super) struct Stamp(u32);
 
 impl Stamp {
     pub(super) const fn new() -> Self {
-        Self { round: 0, epoch: 0 }
+        Self(0)
+    }
+
+    /// How many rounds have begun, modulo 2^16; see ROUND in `queue`.
+    #[inline]
+    pub(super) fn round(self) -> u16 {
+        self.0 as u16
+    }
+
+    /// How often all were sent; see EPOCH.
+    #[inline]
+    pub(super) fn epoch(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    pub(super) fn with_round(self, round: u16) -> Self {
+        Self(self.0 & !0xFFFF | u32::from(round))
+    }
+
+    pub(super) fn with_epoch(self, epoch: u16) -> Self {
+        Self(u32::from(epoch) << 16 | u32::from(self.round()))
     }
 }
 
@@ -127,10 +141,10 @@ pub(crate) struct Waiter {
     pub(super) links: UnsafeCell<MaybeUninit<Links>>,
     /// What the primitive notes about this waiter.
     note: UnsafeCell<MaybeUninit<usize>>,
-    /// Its owner's own; see `memo`.
-    memo: UnsafeCell<u16>,
     /// When it came. Written by the owner, or by who moves it to another queue, as the note.
     stamp: UnsafeCell<Stamp>,
+    /// Its owner's own; see `memo`.
+    memo: UnsafeCell<u16>,
     /// The phase, and the level of the queue that it is or was in.
     state: AtomicU8,
     /// What has been written: `SETTLED`, `NOTED`. Its owner's.
@@ -154,8 +168,8 @@ impl Waiter {
                 address: UnsafeCell::new(MaybeUninit::uninit()),
                 links: UnsafeCell::new(MaybeUninit::uninit()),
                 note: UnsafeCell::new(MaybeUninit::uninit()),
-                memo: UnsafeCell::new(0),
                 stamp: UnsafeCell::new(Stamp::new()),
+                memo: UnsafeCell::new(0),
                 state: AtomicU8::new(Phase::Idle as u8),
                 written: UnsafeCell::new(0),
                 _pin: PhantomPinned,
@@ -228,10 +242,11 @@ impl Waiter {
     pub(super) fn is_in(&self, queue: &List) -> bool {
         // SAFETY: nobody writes the stamp of a waiter that is queued at this level but under the
         // queue's lock.
-        self.is_queued_at(queue.level()) && unsafe { self.stamp() }.epoch == queue.stamp.epoch
+        self.is_queued_at(queue.level()) && unsafe { self.stamp() }.epoch() == queue.stamp.epoch()
     }
 
     /// Whether the waiter has been sent from this queue (EPOCH); likewise.
+    #[cold]
     pub(super) fn is_sent_from(&self, queue: &List) -> bool {
         self.is_queued_at(queue.level()) && !self.is_in(queue)
     }
