@@ -291,7 +291,7 @@ impl Future for EventWait<'_> {
 impl fmt::Debug for EventWait<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventWait")
-            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("queued", &(self.waiter.is_linked()))
             .field("done", &(self.waiter.memo() == DONE))
             .finish_non_exhaustive()
     }

@@ -154,7 +154,7 @@ impl Wait {
     }
 
     pub(crate) fn is_queued(&self) -> bool {
-        self.waiter.phase() == Phase::Queued
+        self.waiter.is_linked()
     }
 
     pub(crate) fn poll(self: Pin<&mut Self>, gate: &Gate, cx: &mut Context<'_>) -> Poll<()> {

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     sys::sync::{AtomicUsize, Ordering, const_fn},
-    waiter_queue::{Phase, Place, Waiter, WaiterQueue, block_on},
+    waiter_queue::{Place, Waiter, WaiterQueue, block_on},
 };
 
 /// A notification is stored, for the next who asks.
@@ -367,7 +367,7 @@ impl Wait {
 
     fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
-            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("queued", &(self.waiter.is_linked()))
             .field("done", &(self.waiter.memo() == OVER))
             .finish_non_exhaustive()
     }

@@ -292,7 +292,7 @@ impl Request {
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("permits", &self.n)
-            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("queued", &(self.waiter.is_linked()))
             .field("done", &(self.waiter.memo() == DONE))
             .finish_non_exhaustive()
     }

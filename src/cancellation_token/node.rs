@@ -127,7 +127,7 @@ impl Wait {
     }
 
     pub(super) fn is_queued(&self) -> bool {
-        self.waiter.phase() == Phase::Queued
+        self.waiter.is_linked()
     }
 
     pub(super) fn expect_not_done(&self) {

@@ -11,7 +11,7 @@ use super::{Condvar, ONE};
 use crate::{
     mutex::{Mutex, MutexGuard},
     sys::sync::say,
-    waiter_queue::{Phase, Place, Waiter},
+    waiter_queue::{Place, Waiter},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl<T: ?Sized> fmt::Debug for CondvarWait<'_, T> {
         f.debug_struct("CondvarWait")
             .field(
                 "waiting",
-                &(self.stage == Stage::Waiting && self.waiter.phase() == Phase::Queued),
+                &(self.stage == Stage::Waiting && self.waiter.is_linked()),
             )
             .field("done", &(self.stage == Stage::Done))
             .finish_non_exhaustive()

@@ -1,13 +1,17 @@
 //! Models of sending: all that wait in a queue go to their runtime's mailbox in one step, and their
 //! owners find out by the epoch. There are two epochs here, and in the second nothing is sent.
 
-use std::{sync::Arc, task::Context};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use loom::thread;
 
 use super::{Bound, Hand, check, join, rows::Row};
 use crate::{
-    Notified, Notify,
+    CancellationToken, Notified, Notify, OnceCell,
     waiter_queue::{Kind, Runtime},
 };
 
@@ -300,5 +304,86 @@ fn two_are_sent_at_once() {
         let waker = runtime.waker(Kind::Task);
         let mut all = all.iter_mut().flatten();
         assert!(all.all(|wait| wait.poll_with(&waker).is_ready()));
+    });
+}
+
+/// A tree of tokens moves what waits for them to a queue of its own, which is sent, while one of the
+/// waits is dropped on another thread.
+#[test]
+fn one_of_a_tree_goes_while_sent() {
+    let rows = [Row::IsMoved, Row::IsSent, Row::TakesSent, Row::Leaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let runtime = Runtime::new();
+        let waker = runtime.waker(Kind::Task);
+        let mut cx = Context::from_waker(&waker);
+        let root = CancellationToken::new();
+        let child = root.child_token();
+        let mut stays = Box::pin(root.clone().cancelled_owned());
+        let mut goes = Box::pin(child.clone().cancelled_owned());
+        assert!(stays.as_mut().poll(&mut cx).is_pending());
+        assert!(goes.as_mut().poll(&mut cx).is_pending());
+        runtime.drain_if_rung();
+        let canceller = thread::spawn(move || root.cancel());
+        let dropper = thread::spawn(move || drop(goes));
+        runtime.drain_if_rung();
+        join([canceller, dropper]);
+        drain(&runtime);
+        assert!(stays.as_mut().poll(&mut cx).is_ready());
+        assert_eq!(child.waiter_count(), 0);
+    });
+}
+
+/// A cell is set on another thread, for which one would make the value and two only wait, and the
+/// first goes.
+#[test]
+fn candidate_goes_while_sent() {
+    let rows = [Row::IsSent, Row::TakesSent, Row::Leaves];
+    check(Bound::LightOrAll(3), &rows, || {
+        let runtime = Runtime::new();
+        let waker = runtime.waker(Kind::Task);
+        let cell = Arc::new(OnceCell::new());
+        let mut makes = Box::pin({
+            let cell = Arc::clone(&cell);
+            async move {
+                let mut first = true;
+                let value = poll_fn(move |_| match std::mem::take(&mut first) {
+                    true => Poll::Pending,
+                    false => Poll::Ready(()),
+                });
+                cell.get_or_init(|| value).await;
+            }
+        });
+        assert!(
+            makes
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        let mut goes = Hand::new(cell.get_or_init(std::future::pending::<()>));
+        assert!(goes.poll_with(&waker).is_pending());
+        let mut waits = [(), ()].map(|()| Hand::new(cell.wait()));
+        for wait in &mut waits {
+            assert!(wait.poll_with(&waker).is_pending());
+        }
+        runtime.drain_if_rung();
+        let maker = thread::spawn(move || {
+            let waker = std::task::Waker::noop();
+            assert!(
+                makes
+                    .as_mut()
+                    .poll(&mut Context::from_waker(waker))
+                    .is_ready()
+            );
+        });
+        drop(goes);
+        runtime.drain_if_rung();
+        join([maker]);
+        drain(&runtime);
+        assert!(
+            waits
+                .iter_mut()
+                .all(|wait| wait.poll_with(&waker).is_ready())
+        );
+        assert_eq!(cell.waiter_count(), 0);
     });
 }

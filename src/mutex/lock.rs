@@ -65,7 +65,7 @@ impl LockRequest {
     /// How a future that consists of this request shows itself.
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
-            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("queued", &(self.waiter.is_linked()))
             .field("done", &(self.waiter.memo() == DONE))
             .finish_non_exhaustive()
     }

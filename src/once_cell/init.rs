@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{OnceCell, RawOnce, Turn};
-use crate::waiter_queue::{Phase, Waiter};
+use crate::waiter_queue::Waiter;
 
 pin_project_lite::pin_project! {
     /// One attempt to get or make the value.
@@ -135,7 +135,7 @@ impl<T, F, Fut> Attempt<'_, T, F, Fut> {
     fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let running = self.turn.is_some();
         f.debug_struct(name)
-            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("queued", &(self.waiter.is_linked()))
             .field("running", &running)
             .field("done", &(!running && self.f.is_none()))
             .finish_non_exhaustive()

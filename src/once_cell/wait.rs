@@ -55,7 +55,7 @@ impl<'a, T> Future for OnceCellWait<'a, T> {
 impl<T> fmt::Debug for OnceCellWait<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnceCellWait")
-            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("queued", &(self.waiter.is_linked()))
             .field("done", &self.done)
             .finish_non_exhaustive()
     }

@@ -7,10 +7,7 @@ use std::{
 };
 
 use super::raw::{Access, RawRwLock};
-use crate::{
-    sys::sync::const_fn,
-    waiter_queue::{Phase, Waiter},
-};
+use crate::{sys::sync::const_fn, waiter_queue::Waiter};
 
 pin_project_lite::pin_project! {
     /// A request for the lock, on its way from asking to having.
@@ -68,7 +65,7 @@ impl Request {
     /// How a future that consists of this request shows itself.
     pub(super) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
-            .field("queued", &(self.waiter.phase() == Phase::Queued))
+            .field("queued", &(self.waiter.is_linked()))
             .field("done", &(self.waiter.memo() == DONE))
             .finish_non_exhaustive()
     }

@@ -87,6 +87,16 @@ impl List {
         NonNull::new(self.tail.cast_mut())
     }
 
+    /// Ends the process if there are more than 2^30 waiters, as std does for too many references: they
+    /// would take 64 GiB, and nobody up to here could undo what has been done for this one.
+    #[inline]
+    fn grow(&mut self, by: u32) {
+        self.word = match self.word.checked_add(by) {
+            Some(word) => word,
+            None => std::process::abort(),
+        };
+    }
+
     /// Links `waiter` behind all others.
     ///
     /// # Safety
@@ -120,7 +130,7 @@ impl List {
     /// As for `push_back`.
     #[inline]
     unsafe fn insert(&mut self, waiter: NonNull<Waiter>) {
-        self.word = self.word.checked_add(ONE).expect("more than 2^30 waiters");
+        self.grow(ONE);
         let new = waiter.as_ptr().cast_const();
         // SAFETY: MEMBER for the linked ones, the caller's promise for the new one.
         unsafe {
@@ -200,10 +210,7 @@ impl List {
             return;
         }
         let moved = others.word & !(ONE - 1);
-        self.word = self
-            .word
-            .checked_add(moved)
-            .expect("more than 2^30 waiters");
+        self.grow(moved);
         others.word -= moved;
         // SAFETY: MEMBER: all four are linked, here or there, and both locks are held.
         unsafe {

@@ -148,7 +148,7 @@ impl WaiterQueue {
                 // SAFETY: PHASE, ADDRESS and SETTLED: queued here, under the lock, by the owner.
                 let old = unsafe { waiter.replace(place) };
                 // SAFETY: as above.
-                if unsafe { waiter.address() } != &old.address {
+                if list.len() > 1 && unsafe { waiter.address() } != &old.address {
                     list.set_mixed();
                 }
                 drop(list);

@@ -15,12 +15,13 @@
 //! There are `LAST` epochs, and then the first comes again: a waiter of the last time around must have
 //! been woken by then. So in the last epoch nothing is sent: waiters are woken one by one, as those
 //! of several runtimes are, until one of these times the queue is left empty while nothing at all that
-//! was sent anywhere is still under way.
+//! was sent anywhere is still under way. A runtime that never turns again keeps that from coming, for all
+//! queues: they then do without, each when its epochs are used up.
 //!
 //! | epoch | all are woken, and | next epoch |
 //! | --- | --- | --- |
 //! | before the last | are tasks of one other runtime | one more: they are sent |
-//! | before the last | are not, or fewer than two | the same |
+//! | before the last | are not, or fewer than two, or that runtime is gone | the same |
 //! | the last | the queue is empty then, and nothing is under way | 0 |
 //! | the last | otherwise | the last |
 

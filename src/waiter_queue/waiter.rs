@@ -251,6 +251,12 @@ impl Waiter {
         self.is_queued_at(queue.level()) && !self.is_in(queue)
     }
 
+    /// Whether it is in a list and not yet woken: in its queue, or in the mailbox of its home. May be
+    /// old when it is read.
+    pub(crate) fn is_linked(&self) -> bool {
+        matches!(self.phase(), Phase::Queued | Phase::Posted)
+    }
+
     /// Whether it has never been queued, nor its owner written anything down.
     #[inline]
     pub(crate) fn is_new(&self) -> bool {
