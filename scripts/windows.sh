@@ -71,6 +71,17 @@ setup() {
 setup
 [ "${1:-}" != setup ] || exit 0
 
+# One server for all programs. Else each has one that ends soon after it, and now and then takes a
+# program with it that comes just then: "wine client error: Connection reset by peer".
+server=$(command -v wineserver64 || command -v wineserver || true)
+[ -n "$server" ] || server=/usr/lib/wine/wineserver64
+if [ -x "$server" ]; then
+    export WINEPREFIX=$PREFIX
+    "$server" -w
+    "$server" -p
+    trap '"$server" -k || true' EXIT
+fi
+
 cargo_for_windows() {
     cargo --config "target.$TRIPLE.linker='x86_64-w64-mingw32-gcc'" --config "target.$TRIPLE.runner=['$LIB/wine-run']" \
         "$1" --target $TRIPLE "${@:2}"
