@@ -196,8 +196,8 @@ fn runtimes_that_die_armed_take_no_wakes_with_them() {
     if !futex::is_supported() {
         return;
     }
-    let rounds = if is_slow() { 30 } else { 500 };
-    let rung = beside_a_notifier(move |notify| {
+    let rounds = if is_slow() { 10 } else { 100 };
+    beside_a_notifier(move |notify| {
         BELL.set(Some(Arc::default()));
         for round in 0..rounds {
             let event = Arc::new(Event::new());
@@ -217,9 +217,7 @@ fn runtimes_that_die_armed_take_no_wakes_with_them() {
                 thread::spawn(move || event.set()).join().unwrap();
             }
             drop(first);
-            second.block_on(herd(notify));
+            second.block_on(until_rung(notify, 1));
         }
-        ENDS.get().rung
     });
-    assert!(rung > 0, "not one wake of {rounds} found a runtime asleep");
 }
