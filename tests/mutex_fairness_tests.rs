@@ -2,9 +2,14 @@
 
 mod common;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::{Arc, Barrier},
+    thread,
+};
 
-use common::{Hand, probe::woken, spawn, watchdog, yield_now};
+use common::{Hand, probe::woken, runtime, spawn, watchdog, yield_now};
 use compio_sync::Mutex;
 
 /// What the docs promise: a woken waiter is overtaken at most so often.
@@ -209,6 +214,50 @@ async fn a_busy_task_does_not_starve_the_others() {
     }
     *done.borrow_mut() = true;
     assert!(busy.await.unwrap() > 0);
+}
+
+/// A task that another thread has woken for a mutex looks again when it next finds that taken, and
+/// asks for it. If both are in vain it waits as others do, before who comes later.
+#[test]
+fn who_asks_in_vain_waits() {
+    let _dog = watchdog();
+    let mutex = Arc::new(Mutex::new(()));
+    let [goes_on, is_taken, unlocks] = [(); 3].map(|()| Barrier::new(2));
+    let held = mutex.try_lock().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let task = || {
+                let mutex = mutex.clone();
+                async move { drop(mutex.lock().await) }
+            };
+            runtime().block_on(async {
+                spawn(task()).await.unwrap();
+                goes_on.wait();
+                is_taken.wait();
+                let mut asks = Hand::waiting(mutex.lock());
+                let mut waits = Hand::waiting(mutex.lock());
+                assert_eq!(mutex.waiter_count(), 2);
+                unlocks.wait();
+                unlocks.wait();
+                assert_eq!((asks.wakes(), waits.wakes()), (1, 0));
+                assert!(!mutex.is_locked(), "it was not overtaken");
+                drop(asks.expect_ready());
+                assert_eq!(waits.wakes(), 1);
+                drop(waits.expect_ready());
+            });
+        });
+        while mutex.waiter_count() == 0 {
+            thread::yield_now();
+        }
+        drop(held);
+        goes_on.wait();
+        let held = mutex.try_lock().expect("nobody has it");
+        is_taken.wait();
+        unlocks.wait();
+        drop(held);
+        unlocks.wait();
+    });
+    assert!(!mutex.is_locked());
 }
 
 #[test]

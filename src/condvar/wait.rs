@@ -112,7 +112,11 @@ impl<'a, T: ?Sized> Future for CondvarWait<'a, T> {
             Stage::Waiting => {
                 let note = ready!(condvar.queue.poll(this.waiter.as_mut(), cx.waker()));
                 *this.stage = Stage::Locking(note);
-                raw.poll_lock(this.waiter, cx.waker())
+                if raw.try_lock() {
+                    Poll::Ready(())
+                } else {
+                    raw.poll_lock(this.waiter, cx.waker())
+                }
             }
             Stage::Locking(_) => raw.poll_lock(this.waiter, cx.waker()),
         };

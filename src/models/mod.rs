@@ -30,6 +30,7 @@ mod rows;
 mod rwlock;
 mod send;
 mod shares;
+mod spin;
 
 use std::{
     future::{Future, poll_fn},

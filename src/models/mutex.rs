@@ -13,7 +13,7 @@ use crate::Mutex;
 
 /// At rest: free, nobody waits, and whoever waits next is cared for, so no bit was
 /// left behind.
-fn assert_at_rest(mutex: &Mutex<Cell>) {
+pub(super) fn assert_at_rest(mutex: &Mutex<Cell>) {
     assert!(!mutex.is_locked());
     assert_eq!(mutex.waiter_count(), 0);
     let guard = mutex.try_lock().expect("it is free");
@@ -227,7 +227,7 @@ fn polled_in_vain() {
     });
 }
 
-fn overtake(mutex: &Arc<Mutex<Cell>>) -> thread::JoinHandle<()> {
+pub(super) fn overtake(mutex: &Arc<Mutex<Cell>>) -> thread::JoinHandle<()> {
     let mutex = Arc::clone(mutex);
     thread::spawn(move || {
         if let Some(guard) = mutex.try_lock() {

@@ -67,6 +67,10 @@ pub(super) enum Row {
     HeirTakesFree,
     HeirTakesKept,
     HeirInVain,
+    HeirAsks,
+    NewcomerAsks,
+    KeepsForAsking,
+    AsksInVain,
     HeirGoesKept,
     HeirGoesKeptMeanwhile,
     HeirGoesFree,
@@ -176,6 +180,7 @@ impl Row {
         let queued = |state| state & 1 != 0;
         let (locked, has_heir) = (|s: usize| s & 1 != 0, |s: usize| s & 4 != 0);
         let (waited, kept) = (|s: usize| s & 2 != 0, |s: usize| s & 8 != 0);
+        let asks = |s: usize| s & 16 != 0;
         match self {
             Self::Enters => phases(0, 1),
             Self::Leaves => phases(1, 0),
@@ -228,14 +233,18 @@ impl Row {
             Self::Overtakes => mutex(!locked(b) && has_heir(b) && a == b | 1),
             Self::QueuesFirst => mutex(locked(b) && !waited(b) && a == b | 2),
             Self::Unlocks => mutex(b == 1 && a == 0),
-            Self::UnlocksForHeir => mutex(locked(b) && has_heir(b) && a == (b & !1) + 16),
-            Self::KeepsForHeir => mutex(has_heir(b) && !kept(b) && a == b | 8),
+            Self::UnlocksForHeir => mutex(locked(b) && has_heir(b) && a == (b & !1) + 32),
+            Self::KeepsForHeir => mutex(has_heir(b) && !asks(b) && !kept(b) && a == b | 8),
             Self::MakesHeir => mutex(b == 3 && a & !2 == 4),
-            Self::MakesHeirAgain => mutex(b == 3 + 16 && a & !2 == 4 + 16),
-            Self::KeepsForStarved => mutex(b == 3 + 32 && a & !2 == 13 + 32),
+            Self::MakesHeirAgain => mutex(b == 3 + 32 && a & !2 == 4 + 32),
+            Self::KeepsForStarved => mutex(b == 3 + 64 && a & !2 == 13 + 64),
             Self::HeirTakesFree => mutex(has_heir(b) && !locked(b) && locked(a) && !has_heir(a)),
             Self::HeirTakesKept => mutex(kept(b) && locked(a) && !has_heir(a)),
-            Self::HeirInVain => mutex(has_heir(b) && a == ((b | 2) & !4) + 16),
+            Self::HeirInVain => mutex(has_heir(b) && !asks(b) && a == ((b | 2) & !4) + 32),
+            Self::HeirAsks => mutex(has_heir(b) && has_heir(a) && !asks(b) && a == b | 16),
+            Self::NewcomerAsks => mutex(b == 1 && a == 1 | 4 | 16),
+            Self::KeepsForAsking => mutex(asks(b) && !kept(b) && a == b | 8),
+            Self::AsksInVain => mutex(asks(b) && !asks(a) && a == ((b | 2) & !20) + 32),
             Self::HeirGoesKept => said("the heir goes from the kept lock"),
             Self::HeirGoesKeptMeanwhile => said("the heir goes, and meanwhile the lock was kept"),
             Self::HeirGoesFree => mutex(has_heir(b) && !locked(b) && a == 0),

@@ -5,7 +5,8 @@
 //! busy task starve the others. This one lets whoever runs take a free lock, but
 //! counts: a woken waiter is overtaken at most [`OVERTAKES`] times. One that comes in
 //! vain is the first in the queue again, and still counted; if it has been overtaken
-//! [`PATIENCE`] times by then, the next unlock hands the lock over.
+//! [`PATIENCE`] times by then, the next unlock hands the lock over. It may look again for a
+//! moment first (see `sys::spin`), and then ask to be handed the lock: it is awake.
 //!
 //! # State
 //!
@@ -13,8 +14,9 @@
 //! | --- | --- |
 //! | `LOCKED` | somebody has the lock, or it is kept for the heir |
 //! | `QUEUED` | the queue is not empty |
-//! | `HEIR` | a waiter has been taken out of the queue and woken, and has not come yet |
+//! | `HEIR` | a waiter has been taken out of the queue and woken, and has not come yet, or asks |
 //! | `KEPT` | with `LOCKED` and `HEIR`: the lock is the heir's |
+//! | `ASKS` | with `HEIR`: it has come, and looks for the lock to be handed over |
 //! | the rest | how often the heir has been overtaken or, if there is none, the first waiter |
 //!
 //! # Steps
@@ -24,12 +26,14 @@
 //! | lock | not `LOCKED` | `LOCKED` (whoever waits) |
 //! | lock | `LOCKED` | under the queue's lock: `QUEUED`, last in the queue |
 //! | unlock | `LOCKED` alone | free |
-//! | unlock | `HEIR`, count + 1 < `OVERTAKES` | not `LOCKED`, count + 1 |
-//! | unlock | `HEIR`, count + 1 = `OVERTAKES` | `KEPT` |
+//! | unlock | `HEIR`, not `ASKS`, count + 1 < `OVERTAKES` | not `LOCKED`, count + 1 |
+//! | unlock | `HEIR`, else | `KEPT` |
 //! | unlock | `QUEUED`, no `HEIR`, count < `PATIENCE` | under the queue's lock: the first becomes `HEIR` and is woken; not `LOCKED` |
 //! | unlock | `QUEUED`, no `HEIR`, else | the same, but `KEPT` |
-//! | heir comes | `KEPT`, or not `LOCKED` | `LOCKED`, no `HEIR`, count 0 |
-//! | heir comes | `LOCKED` by another | under the queue's lock: first in the queue, `QUEUED`, no `HEIR`, count + 1 |
+//! | heir comes or looks | `KEPT`, or not `LOCKED` | `LOCKED`, no `HEIR`, count 0 |
+//! | heir has looked | `LOCKED` by another | `ASKS` |
+//! | newcomer has looked | `LOCKED` alone | `HEIR`, `ASKS` |
+//! | heir has come or asked in vain | `LOCKED` by another | under the queue's lock: first in the queue, `QUEUED`, no `HEIR`, count + 1 |
 //! | heir is dropped | `KEPT` | it has the lock, and unlocks |
 //! | heir is dropped | not `LOCKED`, `QUEUED` | under the queue's lock: the next becomes heir, count 0 |
 //! | heir is dropped | otherwise | no `HEIR`, count 0 |
@@ -48,13 +52,17 @@
 
 use std::{
     fmt,
+    hint::cold_path,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     task::{Poll, Waker},
 };
 
 use crate::{
-    sys::sync::{AtomicUsize, Ordering, const_fn, say},
+    sys::{
+        spin,
+        sync::{AtomicUsize, Ordering, const_fn, say},
+    },
     waiter_queue::{Locked, Phase, Place, Waiter, WaiterQueue},
 };
 
@@ -62,7 +70,8 @@ const LOCKED: usize = 1;
 const QUEUED: usize = 2;
 const HEIR: usize = 4;
 const KEPT: usize = 8;
-const ONE: usize = 16;
+const ASKS: usize = 16;
+const ONE: usize = 32;
 
 /// How often a woken waiter is overtaken at most.
 #[cfg(not(loom))]
@@ -108,19 +117,13 @@ impl RawMutex {
 
     #[inline]
     pub(crate) fn try_lock(&self) -> bool {
-        // Acquire: pairs with the release in `unlock`.
-        self.state
-            .compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-            || self.try_lock_slow()
-    }
-
-    #[cold]
-    fn try_lock_slow(&self) -> bool {
-        self.change(Ordering::Acquire, |state| {
-            (state & LOCKED == 0).then_some(state | LOCKED)
-        })
-        .is_ok()
+        // One step, whoever waits. Acquire: pairs with the release in `unlock`.
+        let was_free = self.state.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0;
+        if !was_free {
+            // A jump is guessed; what is chosen without one has to be waited for.
+            cold_path();
+        }
+        was_free
     }
 
     /// Changes the state to what `f` makes of it, as one step. `Err` if `f` does not
@@ -131,30 +134,49 @@ impl RawMutex {
         f: impl FnMut(usize) -> Option<usize>,
     ) -> Result<usize, usize> {
         // Relaxed: only the exchange that succeeds counts.
-        self.state.fetch_update(success, Ordering::Relaxed, f)
+        self.change_from(self.state.load(Ordering::Relaxed), success, f)
+    }
+
+    /// The same, by who has just seen the state.
+    fn change_from(
+        &self,
+        mut state: usize,
+        success: Ordering,
+        mut f: impl FnMut(usize) -> Option<usize>,
+    ) -> Result<usize, usize> {
+        while let Some(next) = f(state) {
+            // Relaxed: as in `change`.
+            match self
+                .state
+                .compare_exchange_weak(state, next, success, Ordering::Relaxed)
+            {
+                Ok(before) => return Ok(before),
+                Err(now) => state = now,
+            }
+        }
+        Err(state)
     }
 
     /// By the holder.
     #[inline]
     pub(crate) fn unlock(&self) {
         // Release: pairs with the acquire of the next holder.
-        if self
-            .state
-            .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)
-            .is_err()
+        if let Err(state) =
+            self.state
+                .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)
         {
-            self.unlock_slow();
+            self.unlock_slow(state);
         }
     }
 
     #[cold]
-    fn unlock_slow(&self) {
+    fn unlock_slow(&self, state: usize) {
         // Release: as in `unlock`.
-        let done = self.change(Ordering::Release, |state| {
+        let done = self.change_from(state, Ordering::Release, |state| {
             debug_assert!(state & (LOCKED | KEPT) == LOCKED, "unlocked by no holder");
             if state & HEIR != 0 {
                 // The holder has overtaken the heir just now.
-                Some(if state / ONE + 1 < OVERTAKES {
+                Some(if state & ASKS == 0 && state / ONE + 1 < OVERTAKES {
                     (state & !LOCKED) + ONE
                 } else {
                     state | KEPT
@@ -191,35 +213,39 @@ impl RawMutex {
         queue.wake_first();
     }
 
-    /// The next step of a waiter on its way to the lock. When ready, the caller is the
-    /// holder.
+    /// The next step of a waiter on its way to the lock, which has been tried if it is
+    /// the first. When ready, the caller is the holder.
     pub(crate) fn poll_lock(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
-        if waiter.phase() == Phase::Idle {
-            return if self.try_lock() || self.enqueue(waiter, waker) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            };
-        }
-        match self.queue.poll(waiter.as_mut(), waker) {
-            Poll::Ready(_) => self.arrive(waiter, waker),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    /// The heir has come: it takes the lock, or waits for it once more.
-    fn arrive(&self, waiter: Pin<&mut Waiter>, waker: &Waker) -> Poll<()> {
-        if self.inherit() || self.come_in_vain(waiter, waker) {
-            Poll::Ready(())
+        let got = if waiter.phase() == Phase::Idle {
+            self.come(waiter, waker)
         } else {
-            Poll::Pending
-        }
+            let is_from_elsewhere = waiter.is_woken_from_elsewhere();
+            if self.queue.poll(waiter.as_mut(), waker).is_pending() {
+                return Poll::Pending;
+            }
+            if is_from_elsewhere {
+                spin::has_met_another_at(self);
+            }
+            self.inherit() || self.come_as_heir(waiter, waker)
+        };
+        if got { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Queues a newcomer. Returns true if it got the lock after all.
+    /// By a newcomer, who found the lock taken. Returns true if it got it after all, and
+    /// queues it otherwise.
     #[cold]
-    fn enqueue(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
+    fn come(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         waiter.as_mut().settle(Place::of(waker));
+        if spin::is_worthwhile(self) {
+            // Relaxed: a hint.
+            let is_free = || self.state.load(Ordering::Relaxed) & LOCKED == 0;
+            if spin::look_again(|| is_free() && self.try_lock()) {
+                return true;
+            }
+            if self.claim() {
+                return self.look_asking(waiter);
+            }
+        }
         let mut queue = self.queue.lock();
         // Acquire: pairs with the release in `unlock`.
         let before = self.change(Ordering::Acquire, |state| {
@@ -232,6 +258,19 @@ impl RawMutex {
         got
     }
 
+    /// By a newcomer: makes it the heir if nobody waits, and asks.
+    fn claim(&self) -> bool {
+        // Relaxed: passes nothing on.
+        self.state
+            .compare_exchange(
+                LOCKED,
+                LOCKED | HEIR | ASKS,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            )
+            .is_ok()
+    }
+
     /// By the heir, who has come: takes the lock if it may.
     fn inherit(&self) -> bool {
         // Acquire: pairs with the release in `unlock`.
@@ -241,10 +280,10 @@ impl RawMutex {
         .is_ok()
     }
 
-    /// By the heir, who found the lock taken: is the first in the queue again. Returns
-    /// true if it got it after all.
+    /// By the heir, who found the lock taken. Returns true if it got it after all, and queues
+    /// it otherwise.
     #[cold]
-    fn come_in_vain(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
+    fn come_as_heir(&self, mut waiter: Pin<&mut Waiter>, waker: &Waker) -> bool {
         match catch_unwind(AssertUnwindSafe(|| Place::of(waker))) {
             Ok(place) => waiter.as_mut().settle(place),
             Err(panic) => {
@@ -253,6 +292,35 @@ impl RawMutex {
                 resume_unwind(panic);
             }
         }
+        if spin::is_worthwhile(self) {
+            if self.look() {
+                return true;
+            }
+            // Relaxed: passes nothing on. If it comes too late, `look` sees why.
+            self.state.fetch_or(ASKS, Ordering::Relaxed);
+            return self.look_asking(waiter);
+        }
+        self.come_in_vain(waiter)
+    }
+
+    /// By the heir: looks again for a moment.
+    fn look(&self) -> bool {
+        // Relaxed: a hint.
+        let may = || may_inherit(self.state.load(Ordering::Relaxed));
+        spin::look_again(|| may() && self.inherit())
+    }
+
+    /// The same when it has asked, and is queued if that is in vain.
+    fn look_asking(&self, waiter: Pin<&mut Waiter>) -> bool {
+        if self.look() {
+            return true;
+        }
+        spin::was_in_vain();
+        self.come_in_vain(waiter)
+    }
+
+    /// By the heir: is the first in the queue again. Returns true if it got the lock after all.
+    fn come_in_vain(&self, waiter: Pin<&mut Waiter>) -> bool {
         let mut queue = self.queue.lock();
         // Acquire: as in `inherit`.
         let before = self.change(Ordering::Acquire, |state| {

@@ -16,4 +16,5 @@ pub(crate) mod packet;
     all(test, loom, not(shuttle))
 ))]
 pub(crate) mod slot;
+pub(crate) mod spin;
 pub(crate) mod sync;

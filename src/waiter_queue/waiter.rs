@@ -257,6 +257,12 @@ impl Waiter {
         matches!(self.phase(), Phase::Queued | Phase::Posted)
     }
 
+    /// Whether another thread has woken it, as far as its phase tells; before that is taken.
+    #[inline]
+    pub(crate) fn is_woken_from_elsewhere(&self) -> bool {
+        matches!(self.phase(), Phase::Posted | Phase::Counted)
+    }
+
     /// Whether it has never been queued, nor its owner written anything down.
     #[inline]
     pub(crate) fn is_new(&self) -> bool {

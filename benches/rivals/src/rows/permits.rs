@@ -102,6 +102,28 @@ pub(super) fn contended() -> Vec<Row> {
             ));
         }
     }
+    for tasks in [2, 32] {
+        let work = Contended {
+            runtimes: 2,
+            tasks,
+            groups: 1,
+            keep: false,
+            timed: false,
+        };
+        let contest = RUNTIMES.operations(20 * tasks as u64, u64::MAX);
+        rows.push(row(
+            format!("semaphore given back at once, {tasks} tasks of two runtimes"),
+            contest,
+            work.cells(),
+            None,
+        ));
+        rows.push(row(
+            format!("mutex given back at once, {tasks} tasks of two runtimes"),
+            contest,
+            ContendedLock(work).cells(),
+            None,
+        ));
+    }
     for tasks in [2, 8, 32, 128] {
         let work = Contended {
             runtimes: 2,

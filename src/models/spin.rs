@@ -1,0 +1,119 @@
+//! Models of looking again at a mutex, and of asking for it.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::{
+    Bound, Cell, Hand, block_on, check, join,
+    mutex::{assert_at_rest, overtake},
+    rows::Row,
+};
+use crate::{Mutex, sys::spin};
+
+/// As if this thread had been woken for the mutex by another.
+fn meet(mutex: &Mutex<Cell>) {
+    spin::has_met_another_at(mutex.raw());
+}
+
+fn lock_asking(mutex: &Mutex<Cell>) {
+    meet(mutex);
+    block_on(mutex.lock()).change();
+}
+
+/// A newcomer that finds it taken, while the holder goes and comes again.
+#[test]
+fn newcomer_asks() {
+    let rows = [
+        Row::NewcomerAsks,
+        Row::KeepsForAsking,
+        Row::HeirTakesKept,
+        Row::AsksInVain,
+    ];
+    check(Bound::LightOrAll(3), &rows, || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let other = thread::spawn({
+            let mutex = Arc::clone(&mutex);
+            move || lock_asking(&mutex)
+        });
+        guard.change();
+        drop(guard);
+        if let Some(guard) = mutex.try_lock() {
+            guard.change();
+        }
+        join([other]);
+        assert_at_rest(&mutex);
+    });
+}
+
+#[test]
+fn two_ask() {
+    check(Bound::Light(2), &[Row::NewcomerAsks], || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let others = [(); 2].map(|()| {
+            let mutex = Arc::clone(&mutex);
+            thread::spawn(move || lock_asking(&mutex))
+        });
+        drop(guard);
+        join(others);
+        assert_at_rest(&mutex);
+    });
+}
+
+/// A newcomer asks, and goes if that is in vain, while another comes to wait behind it.
+#[test]
+fn newcomer_asks_and_goes() {
+    let rows = [Row::NewcomerAsks, Row::AsksInVain, Row::KeepsForAsking];
+    check(Bound::LightOrAll(2), &rows, || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let other = thread::spawn({
+            let mutex = Arc::clone(&mutex);
+            move || {
+                meet(&mutex);
+                drop(Hand::new(mutex.lock()).poll());
+            }
+        });
+        let mut waits = Hand::new(mutex.lock());
+        let came = waits.poll().is_ready();
+        assert!(!came);
+        drop(guard);
+        join([other]);
+        assert_eq!(waits.alarm.calls(), 1);
+        assert!(waits.poll().is_ready());
+        drop(waits);
+        assert_at_rest(&mutex);
+    });
+}
+
+/// The heir finds it taken, looks, and asks.
+#[test]
+fn heir_asks() {
+    let rows = [
+        Row::HeirAsks,
+        Row::KeepsForAsking,
+        Row::HeirTakesKept,
+        Row::AsksInVain,
+    ];
+    check(Bound::LightOrAll(3), &rows, || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let mut heir = Hand::waiting(mutex.lock());
+        let mut next = Hand::waiting(mutex.lock());
+        drop(guard);
+        meet(&mutex);
+        let other = overtake(&mutex);
+        let early = heir.poll().map(drop);
+        join([other]);
+        if early.is_pending() {
+            assert_eq!((heir.alarm.calls(), next.alarm.calls()), (2, 0));
+            assert!(heir.poll().is_ready());
+        }
+        assert_eq!(next.alarm.calls(), 1);
+        assert!(next.poll().is_ready());
+        drop((heir, next));
+        assert_at_rest(&mutex);
+    });
+}
