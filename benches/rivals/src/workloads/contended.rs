@@ -36,7 +36,7 @@ pub(crate) struct Contended {
 /// next. Who serves in order keeps to that order, so it must not be one of chance: where the tasks
 /// of two runtimes take turns each hand-over is between threads, where they come in groups few are.
 #[derive(Default)]
-struct Gathering {
+pub(super) struct Gathering {
     runtimes: AtomicUsize,
     gathered: AtomicUsize,
 }
@@ -44,7 +44,7 @@ struct Gathering {
 impl Gathering {
     /// One runtime's part of it: `spawn_all` makes so many tasks that each count themselves when
     /// they ask for the first time. What they want is held until then, by one of the runtimes.
-    async fn gather<T, G>(
+    pub(super) async fn gather<T, G>(
         &self,
         runtimes: usize,
         tasks: usize,

@@ -4,13 +4,16 @@ use std::{
     cell::Cell,
     hint::black_box,
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
 use compio::runtime::spawn;
 
-use super::{each, in_runtimes, in_task, repeat, turn};
+use super::{contended::Gathering, each, in_runtimes, in_task, repeat, turn};
 use crate::contestants::{RwLock, RwLockWork};
 
 /// Nobody else is there.
@@ -110,12 +113,16 @@ impl RwLockWork for Mixed {
     fn run<L: RwLock + Send + Sync>(self, n: u64) -> Vec<f64> {
         let turns = n.div_ceil(self.tasks as u64);
         let lock = Arc::new(L::new());
-        let took = in_runtimes(2, async || {
-            let tasks: Vec<_> = (0..self.tasks as u64 / 2)
+        let gathering = Gathering::default();
+        let (is_held, begin) = (AtomicBool::new(false), Barrier::new(2));
+        let tasks = self.tasks / 2;
+        let spawn_all = |came: &Rc<Cell<usize>>| -> Vec<_> {
+            (0..tasks as u64)
                 .map(|task| {
-                    let lock = lock.clone();
+                    let (lock, came) = (lock.clone(), came.clone());
                     // They do not write all at the same time.
                     spawn(async move {
+                        came.set(came.get() + 1);
                         for at in task..task + turns {
                             if self.every > 0 && at % self.every == 0 {
                                 let guard = lock.write().await;
@@ -129,8 +136,15 @@ impl RwLockWork for Mixed {
                         }
                     })
                 })
-                .collect();
-            for task in tasks {
+                .collect()
+        };
+        let took = in_runtimes(2, async || {
+            let mut held = Vec::new();
+            if !is_held.swap(true, SeqCst) {
+                held.push(lock.write().await);
+            }
+            begin.wait();
+            for task in gathering.gather(2, tasks, held, spawn_all).await {
                 task.await.unwrap_or_else(|_| panic!("a task"));
             }
         });
