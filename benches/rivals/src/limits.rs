@@ -14,7 +14,10 @@ use std::{
 
 use io_uring::{IoUring, opcode};
 
-use crate::{contestants::Semaphore, workloads::repeat};
+use crate::{
+    contestants::{Notifier, Semaphore},
+    workloads::repeat,
+};
 
 /// A word is taken by one exchange and given back by an addition.
 pub(crate) fn atomic_pair(n: u64) -> Vec<f64> {
@@ -132,6 +135,17 @@ impl Bare {
         }
     }
 
+    /// Whether more wait.
+    pub(crate) fn give_some(&self, most: usize) -> bool {
+        for _ in 0..most {
+            if self.first.get().is_null() {
+                break;
+            }
+            self.give();
+        }
+        !self.first.get().is_null()
+    }
+
     fn give(&self) {
         let Some(first) = NonNull::new(self.first.get().cast_mut()) else {
             self.free.set(self.free.get() + 1);
@@ -181,6 +195,19 @@ impl Semaphore for Bare {
     }
     fn forget(permit: BarePermit<'_>) {
         std::mem::forget(permit);
+    }
+}
+
+/// Whoever waits for it is given a permit that is not given back.
+impl Notifier for Bare {
+    fn new() -> Self {
+        Semaphore::new(0)
+    }
+    fn notified(&self) -> impl Future {
+        async { Self::forget(self.acquire().await) }
+    }
+    fn notify_all(&self) {
+        self.give_some(usize::MAX);
     }
 }
 
