@@ -28,7 +28,7 @@ fn newcomer_asks() {
         Row::NewcomerAsks,
         Row::KeepsForAsking,
         Row::HeirTakesKept,
-        Row::AsksInVain,
+        Row::NewcomerAsksInVain,
     ];
     check(Bound::LightOrAll(3), &rows, || {
         let mutex = Arc::new(Mutex::new(Cell::new()));
@@ -65,7 +65,11 @@ fn two_ask() {
 /// A newcomer asks, and goes if that is in vain, while another comes to wait behind it.
 #[test]
 fn newcomer_asks_and_goes() {
-    let rows = [Row::NewcomerAsks, Row::AsksInVain, Row::KeepsForAsking];
+    let rows = [
+        Row::NewcomerAsks,
+        Row::NewcomerAsksInVain,
+        Row::KeepsForAsking,
+    ];
     check(Bound::LightOrAll(2), &rows, || {
         let mutex = Arc::new(Mutex::new(Cell::new()));
         let guard = mutex.try_lock().unwrap();

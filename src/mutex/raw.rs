@@ -34,6 +34,7 @@
 //! | heir has looked | `LOCKED` by another | `ASKS` |
 //! | newcomer has looked | `LOCKED` alone | `HEIR`, `ASKS` |
 //! | heir has come or asked in vain | `LOCKED` by another | under the queue's lock: first in the queue, `QUEUED`, no `HEIR`, count + 1 |
+//! | newcomer has asked in vain | `LOCKED` by the same | the same, but count 0 |
 //! | heir is dropped | `KEPT` | it has the lock, and unlocks |
 //! | heir is dropped | not `LOCKED`, `QUEUED` | under the queue's lock: the next becomes heir, count 0 |
 //! | heir is dropped | otherwise | no `HEIR`, count 0 |
@@ -243,7 +244,8 @@ impl RawMutex {
                 return true;
             }
             if self.claim() {
-                return self.look_asking(waiter);
+                // Whoever has the lock had it before.
+                return self.look_asking(waiter, 0);
             }
         }
         let mut queue = self.queue.lock();
@@ -298,9 +300,9 @@ impl RawMutex {
             }
             // Relaxed: passes nothing on. If it comes too late, `look` sees why.
             self.state.fetch_or(ASKS, Ordering::Relaxed);
-            return self.look_asking(waiter);
+            return self.look_asking(waiter, 1);
         }
-        self.come_in_vain(waiter)
+        self.come_in_vain(waiter, 1)
     }
 
     /// By the heir: looks again for a moment.
@@ -311,16 +313,18 @@ impl RawMutex {
     }
 
     /// The same when it has asked, and is queued if that is in vain.
-    fn look_asking(&self, waiter: Pin<&mut Waiter>) -> bool {
+    fn look_asking(&self, waiter: Pin<&mut Waiter>, overtaken: usize) -> bool {
         if self.look() {
             return true;
         }
         spin::was_in_vain();
-        self.come_in_vain(waiter)
+        self.come_in_vain(waiter, overtaken)
     }
 
-    /// By the heir: is the first in the queue again. Returns true if it got the lock after all.
-    fn come_in_vain(&self, waiter: Pin<&mut Waiter>) -> bool {
+    /// By the heir: is the first in the queue again. The holder, who will not see at its unlock
+    /// that it has overtaken the heir, has done so `overtaken` times. Returns true if the heir got
+    /// the lock after all.
+    fn come_in_vain(&self, waiter: Pin<&mut Waiter>, overtaken: usize) -> bool {
         let mut queue = self.queue.lock();
         // Acquire: as in `inherit`.
         let before = self.change(Ordering::Acquire, |state| {
@@ -328,8 +332,7 @@ impl RawMutex {
             Some(if may_inherit(state) {
                 rest
             } else {
-                // The holder has overtaken us, and will not see at its unlock that it has.
-                (rest | QUEUED) + (state / ONE + 1) * ONE
+                (rest | QUEUED) + (state / ONE + overtaken) * ONE
             })
         });
         let got = before.is_ok_and(may_inherit);

@@ -16,7 +16,7 @@ use crate::sys::sync::Arc;
 /// are bits to note who is to be rung, but for one.
 const HOMES: usize = u8::BITS as usize - 1;
 /// How many waiters are handed over under one lock.
-const MOST: u8 = 4 * BATCH as u8;
+const MOST: u8 = 2 * BATCH as u8;
 
 /// How many wakers of another runtime may be called straight from here before their tasks
 /// have run. Each may take one of the 64 places that compio 0.19 keeps for such wakes, and

@@ -44,7 +44,7 @@ rival that lacks a thing shows –. event-listener (of async-lock and synchrony)
 run did not end, and futures-intrusive unrun, since it too wakes others under its lock. A run that has not ended after 3 s is told \
 beside the median, in which it does not count. saa spins for up to 60 us before it waits, so a queue of 100,000 takes it seconds. The limit is for the first rows the bare atomic operations, where somebody waits a list without a lock \
 and without atomic operations but those of the task's waker, on compio's executor; for a herd one wake by a plain waker, and \
-then such a list on the runtime itself, in portions of 32.
+then such a list on the runtime itself, in portions of 60.
 
 ";
 

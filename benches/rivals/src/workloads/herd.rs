@@ -57,7 +57,7 @@ pub(crate) fn by_a_bare_list(herd: Herd, rounds: u64) -> Vec<f64> {
                     for notifier in notifiers.iter() {
                         theirs.wait().await;
                         // All in one turn takes twice as long: see docs/RESEARCH.md.
-                        while notifier.give_some(32) {
+                        while notifier.give_some(60) {
                             turn().await;
                         }
                     }
