@@ -9,7 +9,11 @@ use super::{
     mutex::{assert_at_rest, overtake},
     rows::Row,
 };
-use crate::{Mutex, sys::spin};
+use crate::{
+    Mutex,
+    sys::spin,
+    waiter_queue::{Kind, Runtime},
+};
 
 /// As if this thread had been woken for the mutex by another.
 fn meet(mutex: &Mutex<Cell>) {
@@ -118,6 +122,64 @@ fn heir_asks() {
         assert_eq!(next.alarm.calls(), 1);
         assert!(next.poll().is_ready());
         drop((heir, next));
+        assert_at_rest(&mutex);
+    });
+}
+
+/// The only waiter leaves while the holder is about to wake it, and a newcomer asks: it is the only
+/// heir, and who comes then is overtaken no more often than it may be.
+#[test]
+fn newcomer_asks_when_the_last_has_left() {
+    let rows = [Row::KeepsForLateAsking, Row::LastLeaves, Row::KeepsForHeir];
+    check(Bound::Light(3), &rows, || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let goes = Hand::waiting(Arc::clone(&mutex).lock_owned());
+        let other = thread::spawn({
+            let mutex = Arc::clone(&mutex);
+            move || {
+                drop(goes);
+                lock_asking(&mutex);
+            }
+        });
+        drop(guard);
+        if let Some(guard) = mutex.try_lock() {
+            let waits = Hand::waiting(mutex.lock());
+            drop(guard);
+            if waits.alarm.calls() == 1 {
+                let overtaken = (0..2).map_while(|_| mutex.try_lock().map(drop)).count();
+                assert!(overtaken < 2 || mutex.is_locked(), "it is kept for it");
+            }
+            drop(waits);
+        }
+        join([other]);
+        assert_at_rest(&mutex);
+    });
+}
+
+/// A task that another thread has woken, as it is.
+#[test]
+fn who_was_woken_from_elsewhere_asks() {
+    let rows = [Row::HeirAsks, Row::AsksInVain];
+    check(Bound::Light(2), &rows, || {
+        let mutex = Arc::new(Mutex::new(Cell::new()));
+        let guard = mutex.try_lock().unwrap();
+        let other = thread::spawn({
+            let mutex = Arc::clone(&mutex);
+            move || {
+                Runtime::new().block_on(Kind::Task, async {
+                    mutex.lock().await.change();
+                    mutex.lock().await.change();
+                });
+            }
+        });
+        drop(guard);
+        for _ in 0..2 {
+            if let Some(guard) = mutex.try_lock() {
+                guard.change();
+            }
+        }
+        join([other]);
         assert_at_rest(&mutex);
     });
 }

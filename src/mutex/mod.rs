@@ -29,10 +29,11 @@ use crate::{sys::sync::const_fn, waiter_queue::block_on};
 /// hands it over. Waiters are woken in the order in which they came, so the one in place k
 /// gets the lock after at most 65 × k others.
 ///
-/// Between runtimes a wait may be a short one that blocks: a thread that another one has woken for
-/// this mutex looks again, for up to 100 pauses of the processor (3 us where one takes
-/// 30 ns), before the task waits. In the second half of that the next unlock hands the lock
-/// to it. If it looked in vain, it does not again until it has been woken so once more.
+/// Between runtimes a wait may be a short one that blocks: on a thread where a task has been woken
+/// for this mutex straight from another, a task that finds it locked looks again, for up to 100
+/// pauses of the processor (3 us where one takes 30 ns), before it waits. In the second half of
+/// that it asks: the next unlock hands the lock to it, however often it has been overtaken. In
+/// vain, it waits as others do, and nobody looks there until a task has been woken so once more.
 ///
 /// So a wait is to be polled or dropped, not kept aside: a lock that is kept for a wait that
 /// a task does not poll any more is locked for all, also for another wait of the same task.

@@ -30,8 +30,9 @@
 //! | unlock | `HEIR`, else | `KEPT` |
 //! | unlock | `QUEUED`, no `HEIR`, count < `PATIENCE` | under the queue's lock: the first becomes `HEIR` and is woken; not `LOCKED` |
 //! | unlock | `QUEUED`, no `HEIR`, else | the same, but `KEPT` |
+//! | the same, under the queue's lock | all had left before | free; or `KEPT`, if a newcomer asks |
 //! | heir comes or looks | `KEPT`, or not `LOCKED` | `LOCKED`, no `HEIR`, count 0 |
-//! | heir has looked | `LOCKED` by another | `ASKS` |
+//! | heir has looked | any | `ASKS` |
 //! | newcomer has looked | `LOCKED` alone | `HEIR`, `ASKS` |
 //! | heir has come or asked in vain | `LOCKED` by another | under the queue's lock: first in the queue, `QUEUED`, no `HEIR`, count + 1 |
 //! | newcomer has asked in vain | `LOCKED` by the same | the same, but count 0 |
@@ -77,8 +78,8 @@ const ONE: usize = 32;
 /// How often a woken waiter is overtaken at most.
 #[cfg(not(loom))]
 const OVERTAKES: usize = 64;
-/// How often one that comes in vain has to have been overtaken for the lock to be handed
-/// to it. A hand-over costs a task switch; the longest wait grows with this.
+/// How often one that comes in vain, and does not ask, has to have been overtaken for the lock to
+/// be handed to it. A hand-over costs a task switch; the longest wait grows with this.
 #[cfg(not(loom))]
 const PATIENCE: usize = 3;
 
@@ -193,8 +194,9 @@ impl RawMutex {
         }
     }
 
-    /// By the holder, when somebody waits and there is no heir: makes the first
-    /// waiter the heir. While we hold the lock nobody else can.
+    /// By the holder, when somebody waited and there was no heir: makes the first waiter the
+    /// heir. While we hold the lock nobody else can; but all may have left by now, and a newcomer
+    /// have made itself the heir, who goes on asking as long as we hold the queue's lock.
     fn pass_on(&self, queue: &mut Locked<'_>) {
         let next = match queue.len() {
             0 => 0,
@@ -202,14 +204,19 @@ impl RawMutex {
             _ => HEIR | QUEUED,
         };
         // Release: as in `unlock`.
-        let _never_declined = self.change(Ordering::Release, |state| {
+        let before = self.change(Ordering::Release, |state| {
             let count = state / ONE;
             Some(match next {
+                _ if state & HEIR != 0 => state | KEPT,
                 0 => 0,
                 _ if count < PATIENCE => next + count * ONE,
                 _ => (next | LOCKED | KEPT) + count * ONE,
             })
         });
+        if before.is_ok_and(|state| state & HEIR != 0) {
+            say("a newcomer asks who came when all had left");
+            return;
+        }
         // After the state says that there is an heir: it may come at once.
         queue.wake_first();
     }
@@ -247,6 +254,7 @@ impl RawMutex {
                 // Whoever has the lock had it before.
                 return self.look_asking(waiter, 0);
             }
+            spin::was_in_vain();
         }
         let mut queue = self.queue.lock();
         // Acquire: pairs with the release in `unlock`.
