@@ -6,7 +6,7 @@
 //!
 //! | this thread | looks again when it next finds the same taken |
 //! | --- | --- |
-//! | was woken for it by another thread, as a task and not through the mailbox | yes |
+//! | was woken for it straight from another thread, not through the mailbox | yes |
 //! | looked again, and got it | yes |
 //! | looked again in vain | no |
 //!
