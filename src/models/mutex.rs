@@ -227,7 +227,7 @@ fn polled_in_vain() {
     });
 }
 
-pub(super) fn overtake(mutex: &Arc<Mutex<Cell>>) -> thread::JoinHandle<()> {
+fn overtake(mutex: &Arc<Mutex<Cell>>) -> thread::JoinHandle<()> {
     let mutex = Arc::clone(mutex);
     thread::spawn(move || {
         if let Some(guard) = mutex.try_lock() {
@@ -237,27 +237,30 @@ pub(super) fn overtake(mutex: &Arc<Mutex<Cell>>) -> thread::JoinHandle<()> {
 }
 
 /// The heir comes in vain: it is the first again, and is woken next.
+pub(super) fn heir_in_vain(before_it_comes: impl Fn(&Mutex<Cell>)) {
+    let mutex = Arc::new(Mutex::new(Cell::new()));
+    let guard = mutex.try_lock().unwrap();
+    let mut heir = Hand::waiting(mutex.lock());
+    let mut next = Hand::waiting(mutex.lock());
+    drop(guard);
+    before_it_comes(&mutex);
+    let other = overtake(&mutex);
+    let early = heir.poll().map(drop);
+    join([other]);
+    if early.is_pending() {
+        assert_eq!((heir.alarm.calls(), next.alarm.calls()), (2, 0));
+        assert!(heir.poll().is_ready());
+    }
+    assert_eq!(next.alarm.calls(), 1);
+    assert!(next.poll().is_ready());
+    drop((heir, next));
+    assert_at_rest(&mutex);
+}
+
 #[test]
 fn heir_in_vain_stays_first() {
     let rows = [Row::HeirInVain, Row::MakesHeirAgain];
-    check(Bound::All, &rows, || {
-        let mutex = Arc::new(Mutex::new(Cell::new()));
-        let guard = mutex.try_lock().unwrap();
-        let mut heir = Hand::waiting(mutex.lock());
-        let mut next = Hand::waiting(mutex.lock());
-        drop(guard);
-        let other = overtake(&mutex);
-        let early = heir.poll().map(drop);
-        join([other]);
-        if early.is_pending() {
-            assert_eq!((heir.alarm.calls(), next.alarm.calls()), (2, 0));
-            assert!(heir.poll().is_ready());
-        }
-        assert_eq!(next.alarm.calls(), 1);
-        assert!(next.poll().is_ready());
-        drop((heir, next));
-        assert_at_rest(&mutex);
-    });
+    check(Bound::All, &rows, || heir_in_vain(|_| {}));
 }
 
 /// The heir has been overtaken as often as it may be, however often it came: the lock is its.

@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::{
     Bound, Cell, Hand, block_on, check, join,
-    mutex::{assert_at_rest, overtake},
+    mutex::{assert_at_rest, heir_in_vain},
     rows::Row,
 };
 use crate::{
@@ -105,23 +105,23 @@ fn heir_asks() {
         Row::HeirTakesKept,
         Row::AsksInVain,
     ];
-    check(Bound::LightOrAll(3), &rows, || {
-        let mutex = Arc::new(Mutex::new(Cell::new()));
+    check(Bound::LightOrAll(3), &rows, || heir_in_vain(meet));
+}
+
+/// In vain, it does not look again, whether it could ask or others waited.
+#[test]
+fn looks_in_vain_once() {
+    check(Bound::All, &[Row::NewcomerAsksInVain], || {
+        let mutex = Mutex::new(Cell::new());
         let guard = mutex.try_lock().unwrap();
-        let mut heir = Hand::waiting(mutex.lock());
-        let mut next = Hand::waiting(mutex.lock());
+        let waits = [(); 2].map(|()| {
+            meet(&mutex);
+            let wait = Hand::waiting(mutex.lock());
+            assert!(!spin::is_worthwhile(mutex.raw()));
+            wait
+        });
+        drop(waits);
         drop(guard);
-        meet(&mutex);
-        let other = overtake(&mutex);
-        let early = heir.poll().map(drop);
-        join([other]);
-        if early.is_pending() {
-            assert_eq!((heir.alarm.calls(), next.alarm.calls()), (2, 0));
-            assert!(heir.poll().is_ready());
-        }
-        assert_eq!(next.alarm.calls(), 1);
-        assert!(next.poll().is_ready());
-        drop((heir, next));
         assert_at_rest(&mutex);
     });
 }
